@@ -1,0 +1,1 @@
+"""Which offsets to append to the table of a topic, appending them once, and proving it."""

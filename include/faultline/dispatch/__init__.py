@@ -1,0 +1,1 @@
+"""From the outbox to the receivers, and the truth about what arrived."""

@@ -1,0 +1,200 @@
+"""The values everything speaks in: positions in Kafka, time, counts, alerts, notifications.
+
+Frozen, checked at construction, no I/O. An offset always means the *next* one; every time is UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TopicPartition:
+    """A partition of one generation of a topic: ``topic_id`` changes when a topic is deleted and created again."""
+
+    topic: str
+    topic_id: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OffsetRange:
+    """Offsets ``[start, end)`` of one partition."""
+
+    partition: TopicPartition
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not an offset range: [{self.start}, {self.end}) of {self.partition}")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __str__(self) -> str:
+        return f"{self.partition}[{self.start}, {self.end})"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """Event time ``[start, end)``, UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.utcoffset() != timedelta(0) or self.end.utcoffset() != timedelta(0):
+            raise ValueError("an interval is in UTC")
+        if self.end < self.start:
+            raise ValueError(f"an interval ends before it starts: [{self.start}, {self.end})")
+
+
+class Labels(Mapping[str, str]):
+    """An immutable, hashable set of labels, ordered by name; an absent field is an absent label."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, str] | None = None, /, **more: str) -> None:
+        self._items = dict(sorted({**(items or {}), **more}.items()))
+
+    def __getitem__(self, name: str) -> str:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.items()) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """How many records with these labels fell into one event-time bucket. Additive over offset ranges.
+
+    ``labels`` has service, environment, host, level, logger, exception_type and topic where the record has them, and
+    the topic's own count labels. ``sample`` is the text of one record, cut to 500 characters.
+    """
+
+    bucket_start: datetime
+    labels: Labels
+    count: int
+    first_ts: datetime
+    last_ts: datetime
+    fingerprint: str | None = None
+    sample: str | None = None
+    sample_partition: int | None = None
+    sample_offset: int | None = None
+
+
+class AlertState(StrEnum):
+    """Where an episode stands; see docs/alerting.md for the transitions."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    HELD = "held"
+    FIRING = "firing"
+    SUPPRESSED = "suppressed"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+
+
+class NotificationKind(StrEnum):
+    """Why a receiver is told something."""
+
+    FIRING = "firing"
+    UPDATE = "update"
+    RESOLVED = "resolved"
+    PERSISTS = "persists"
+    CORRECTION = "correction"
+    DIGEST = "digest"
+    META = "meta"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKey:
+    """An alert's identity: the rule and its identity labels (the rule's query_key)."""
+
+    rule: str
+    labels: Labels
+
+    @property
+    def id(self) -> str:
+        """A stable hash of the identity, 16 hex digits."""
+        text = json.dumps([self.rule, list(self.labels.items())], ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.rule}{self.labels!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step in an episode's life, with the reason and, where others caused it, who."""
+
+    episode: str
+    alert: AlertKey
+    source: AlertState
+    target: AlertState
+    at: datetime
+    reason: str
+    by: tuple[AlertKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """What a message says of one alert: what, since when, how often, and one example."""
+
+    alert: AlertKey
+    state: AlertState
+    starts_at: datetime
+    ends_at: datetime | None
+    count: int
+    threshold: str
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One thing to tell one receiver. (``episode``, ``receiver``, ``kind``, ``sequence``) is unique, forever."""
+
+    episode: str
+    receiver: str
+    kind: NotificationKind
+    sequence: int
+    reason: str
+    created_at: datetime
+    alert: AlertSummary
+    suppressed: tuple[AlertSummary, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The visible notification id; a receiver that sees it twice may drop the second."""
+        return f"{self.episode}-{self.receiver}-{self.kind}-{self.sequence}"
+
+
+def utc_now() -> datetime:
+    """The wall clock; only steps, plugins and the CLI ask it."""
+    return datetime.now(UTC)

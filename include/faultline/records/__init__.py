@@ -1,0 +1,1 @@
+"""From the bytes of a Kafka message to the columns of a decoded record; pure."""

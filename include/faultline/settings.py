@@ -1,0 +1,192 @@
+"""What the user configures: ``Settings`` from the environment, ``topics.yaml``, and how a YAML file becomes a model.
+
+Every fault in a file is reported as ``file:line: message``, all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from faultline.errors import ConfigurationError, Fault
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
+
+
+def parse_duration(text: object) -> timedelta:
+    """A Prometheus duration (``30s``, ``1h30m``, ``0``) as a timedelta; ValueError says what is expected."""
+    if isinstance(text, timedelta):
+        return text
+    if text == 0 or text == "0":
+        return timedelta(0)
+    if not isinstance(text, str) or not text or _DURATION.sub("", text):
+        raise ValueError(f"not a duration: {text!r}; write a number and a unit, such as 30s, 5m or 1h30m")
+    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest Prometheus duration that means the same, such as ``1h30m``."""
+    milliseconds = round(value.total_seconds() * 1000)
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        number, milliseconds = divmod(milliseconds, size)
+        if number:
+            parts.append(f"{number}{unit}")
+    return "".join(parts) or "0s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+
+
+class Settings(BaseSettings):
+    """Where things are and how much to take at once. Each field is the environment variable ``FAULTLINE_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="FAULTLINE_", frozen=True, extra="forbid")
+
+    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_properties: dict[str, str] = Field(default={}, description="further librdkafka properties, as JSON")
+    archive_url: str = Field(default="hdfs://localhost:8020/faultline", description="root of the tables, any Delta URL")
+    webhdfs_url: str | None = Field(default=None, description="http://namenode:9870, for health and capacity")
+    database_url: str = Field(default="sqlite:///faultline.db", description="any SQLAlchemy URL")
+    rules_file: Path = Path("rules.yaml")
+    topics_file: Path = Path("topics.yaml")
+
+    archive_group_partitions: int = Field(default=8, ge=1, description="topic partitions appended by one mapped task")
+    archive_batch_rows: int = Field(default=250_000, ge=1)
+    archive_batch_bytes: int = Field(default=256 * 2**20, ge=1)
+    event_time_span: Duration = Field(
+        default=timedelta(days=7), description="event times farther than this from Kafka's timestamp do not choose the partition"
+    )
+    count_bucket: Duration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
+    count_batch_rows: int = Field(default=50_000, ge=1)
+    count_interval: Duration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
+    allowed_lateness: Duration = timedelta(seconds=30)
+    evaluation_interval: Duration = Field(default=timedelta(seconds=1), description="pause between evaluations")
+    task_budget: Duration = Field(default=timedelta(minutes=5), description="how long one run of watch_errors lasts")
+
+
+class StrictModel(BaseModel):
+    """Base of every model read from a file: unknown fields are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TopicFields(StrictModel):
+    """Names of the record's fields, tried in order; defaults cover Logstash V0 and V1, ECS and common JSON."""
+
+    timestamp: tuple[str, ...] = ("@timestamp", "timestamp", "time", "ts")
+    level: tuple[str, ...] = ("levelname", "level", "log.level", "severity")
+    service: tuple[str, ...] = ("appName", "service.name", "service", "app")
+    environment: tuple[str, ...] = ("environment", "service.environment", "env")
+    host: tuple[str, ...] = ("@source_host", "source_host", "host.name", "host", "hostname")
+    logger: tuple[str, ...] = ("name", "logger", "log.logger", "logger_name")
+    message: tuple[str, ...] = ("@message", "message", "msg")
+    exception_type: tuple[str, ...] = ("exc_type", "error.type", "exception_type")
+    stack_trace: tuple[str, ...] = ("exc_info", "exception", "error.stack_trace", "stack_trace")
+    record_id: tuple[str, ...] = ("record_id", "event.id")
+
+
+class TopicConfig(StrictModel):
+    """One topic of ``topics.yaml``: how its records read and which fields rules may count by."""
+
+    name: str
+    format: Literal["auto", "json", "nginx", "text"] = "auto"
+    service: str | None = Field(default=None, description="service of records that do not name one")
+    environment: str | None = Field(default=None, description="environment of records that do not name one")
+    fields: TopicFields = TopicFields()
+    count_labels: tuple[str, ...] = Field(default=(), description="further record fields that rules may use as labels")
+    archive: bool = True
+    count: bool = True
+    retention: Duration | None = None
+
+
+class TopicsFile(StrictModel):
+    """The shape of ``topics.yaml``."""
+
+    topics: tuple[TopicConfig, ...]
+
+    def named(self, name: str) -> TopicConfig:
+        """The topic's configuration; KeyError when the file does not name it."""
+        return {topic.name: topic for topic in self.topics}[name]
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_topics(text: str, file: str = "topics.yaml") -> TopicsFile:
+    """``topics.yaml`` from its text; ConfigurationError with every fault and its line."""
+    return load_yaml(TopicsFile, text, file)
+
+
+def load_yaml(model: type[Model], text: str, file: str) -> Model:
+    """Parse and validate YAML (or JSON) text; ConfigurationError with every fault and its line."""
+    data = parse_yaml(text, file)
+    try:
+        return model.model_validate(_plain(data))
+    except ValidationError as error:
+        raise ConfigurationError(
+            [
+                Fault(file, line_of(data, detail["loc"]), _sentence(model, detail["loc"], detail["type"], detail["msg"]))
+                for detail in error.errors()
+            ]
+        ) from None
+
+
+def parse_yaml(text: str, file: str) -> Any:
+    """The document with ruamel's line numbers kept; a syntax error is a ConfigurationError with its line."""
+    try:
+        return YAML(typ="rt").load(io.StringIO(text))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigurationError([Fault(file, line, f"not YAML: {error.problem}")]) from None
+
+
+def line_of(data: Any, path: Sequence[str | int]) -> int:
+    """The line, from 1, of the deepest part of ``path`` that is in the document."""
+    line = 1
+    for step in path:
+        if isinstance(data, Mapping) and step in data:
+            line = data.lc.key(step)[0] + 1
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            line = data.lc.item(step)[0] + 1
+        else:
+            continue
+        data = data[step]
+    return line
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_plain(item) for item in data]
+    return data
+
+
+def _sentence(model: type[BaseModel], path: tuple[str | int, ...], kind: str, message: str) -> str:
+    where = ".".join(str(step) for step in path)
+    if kind == "extra_forbidden":
+        known = sorted(_field_names(model))
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        return f"unknown field {path[-1]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if kind == "missing":
+        return f"missing field {where!r}"
+    return f"{where}: {message.removeprefix('Value error, ')}" if where else message
+
+
+def _field_names(model: type[BaseModel]) -> set[str]:
+    """The names of every field in the model's JSON Schema, nested ones too."""
+    schema = model.model_json_schema(mode="serialization")
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {name for part in parts for name in part.get("properties", {})}
