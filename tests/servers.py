@@ -1,0 +1,123 @@
+"""A real Kafka, HDFS and PostgreSQL as context managers: started on entry, stopped on exit, breakable in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dev.children import Child
+from dev.hdfs import Hdfs
+from dev.kafka import Kafka
+from dev.ports import Ports
+from dev.postgres import Postgres
+from dev.programs import wait_until
+
+
+class _Server:
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class KafkaServer(_Server):
+    """One broker."""
+
+    def __init__(self, folder: Path, java: Path, jars: Path, ports: Ports) -> None:
+        self.spec = Kafka(folder, java, jars, ports)
+        self.child = Child(self.spec.program())
+        self.bootstrap = self.spec.bootstrap
+
+    def start(self) -> None:
+        """Start it and wait until it answers; nothing when it runs."""
+        self.spec.prepare()
+        self.child.start()
+        wait_until(self.spec.answers, "Kafka", self.spec.log, self.child.alive)
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
+        self.child.stop()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.child.kill()
+
+    def suspend(self) -> None:
+        """SIGSTOP: connections stay open, nothing answers."""
+        self.child.suspend()
+
+    def resume(self) -> None:
+        """SIGCONT after ``suspend``."""
+        self.child.resume()
+
+
+class HdfsServer(_Server):
+    """A NameNode and three DataNodes."""
+
+    def __init__(self, folder: Path, java: Path, jars: Path, ports: Ports) -> None:
+        self.spec = Hdfs(folder, java, jars, ports)
+        self.namenode, *self.datanodes = (Child(program) for program in self.spec.programs())
+        self.url = self.spec.url
+        self.webhdfs = self.spec.webhdfs
+
+    def start(self) -> None:
+        """Start what does not run and wait until files can be written."""
+        self.spec.prepare()
+        for child in (self.namenode, *self.datanodes):
+            child.start()
+        wait_until(self.spec.answers, "HDFS", self.spec.log("namenode"), self._alive)
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        for child in (*self.datanodes, self.namenode):
+            child.stop()
+
+    def kill(self) -> None:
+        """SIGKILL to all of it."""
+        for child in (self.namenode, *self.datanodes):
+            child.kill()
+
+    def restart_namenode(self) -> None:
+        """Stop the NameNode, start it, wait until files can be written."""
+        self.namenode.stop()
+        self.start()
+
+    def safe_mode(self, on: bool) -> None:
+        """Enter or leave safe mode, as ``hdfs dfsadmin -safemode`` does."""
+        self.spec.set_safe_mode(on)
+
+    def _alive(self) -> bool:
+        return all(child.alive() for child in (self.namenode, *self.datanodes))
+
+
+class PostgresServer(_Server):
+    """One PostgreSQL."""
+
+    def __init__(self, folder: Path, ports: Ports) -> None:
+        self.spec = Postgres(folder, ports)
+        self.child = Child(self.spec.program())
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self.spec.prepare()
+        self.child.start()
+        wait_until(self.spec.answers, "PostgreSQL", self.spec.log, self.child.alive)
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected."""
+        self.child.stop()
