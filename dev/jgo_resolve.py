@@ -22,9 +22,11 @@ _POM = {"": "http://maven.apache.org/POM/4.0.0"}
 def coordinates(pom: Path) -> Iterator[Coordinate]:
     """The pom's dependencies. ``raw``: jgo would otherwise take them for BOMs and pick other versions than mvn."""
     for dependency in ET.parse(pom).iterfind(".//dependency", _POM):
-        field = {name: dependency.findtext(name, namespaces=_POM) for name in ("version", "classifier")}
-        names = [dependency.findtext(name, "", _POM) for name in ("groupId", "artifactId")]
-        yield Coordinate(*names, **field, raw=True)
+        group, artifact, version = (
+            dependency.findtext(name, "", _POM) for name in ("groupId", "artifactId", "version")
+        )
+        classifier = dependency.findtext("classifier", namespaces=_POM)
+        yield Coordinate(group, artifact, version, classifier=classifier, raw=True)
 
 
 def resolve(pom: Path, target: Path) -> None:

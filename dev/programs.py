@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ class Program:
     user: str | None = None
     stop_signal: Signals = Signals.SIGTERM
     stop_seconds: int = 10
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment without the settings of some other Airflow."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
 def wait_until(ready: Callable[[], bool], what: str, log: Path, alive: Callable[[], bool], seconds: float = 90) -> None:

@@ -20,6 +20,15 @@ from dev.paths import STATE, profile_folder
 from dev.ports import Ports, free_ports
 from tests.servers import HdfsServer, KafkaServer, PostgresServer
 
+_BREAKABLE = {"kafka_server", "hdfs_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what breaks a server, for ``make test-faults``."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _BREAKABLE & set(item.fixturenames):
+            item.add_marker(pytest.mark.faults)
+
 
 @pytest.fixture(scope="session")
 def state_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
@@ -67,9 +76,9 @@ def kafka_server(_shared_kafka: KafkaServer) -> Iterator[KafkaServer]:
 
 
 @pytest.fixture
-def kafka(kafka_server: KafkaServer) -> str:
+def kafka(_shared_kafka: KafkaServer) -> str:
     """The bootstrap servers of a running broker."""
-    return kafka_server.bootstrap
+    return _shared_kafka.bootstrap
 
 
 @pytest.fixture
@@ -82,9 +91,9 @@ def hdfs_server(_shared_hdfs: HdfsServer) -> Iterator[HdfsServer]:
 
 
 @pytest.fixture
-def hdfs(hdfs_server: HdfsServer) -> HdfsServer:
+def hdfs(_shared_hdfs: HdfsServer) -> HdfsServer:
     """A running HDFS."""
-    return hdfs_server
+    return _shared_hdfs
 
 
 @pytest.fixture

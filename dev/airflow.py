@@ -1,0 +1,148 @@
+"""Airflow on the local PostgreSQL: LocalExecutor, one process per component, settings that recover fast."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from dev.airflow_api import AirflowApi
+from dev.errors import DevError
+from dev.paths import ROOT
+from dev.ports import Ports
+from dev.programs import Program, inherited_environment
+
+PORTS = ("airflow", "airflow-worker-logs", "airflow-trigger-logs")
+LOGIN = ("admin", "admin")
+# No triggerer: nothing of ours defers.
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """An Airflow whose state is below ``folder``; ``environment`` is what its tasks see beside the settings."""
+
+    folder: Path
+    ports: Ports
+    database_url: str
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """The UI and the API."""
+        return f"http://{self.ports.address('airflow')}"
+
+    def log(self, component: str) -> Path:
+        """What a component prints."""
+        return self.folder / f"{component}.log"
+
+    def api(self) -> AirflowApi:
+        """A client with the local login."""
+        return AirflowApi(self.url, *LOGIN)
+
+    def prepare(self) -> None:
+        """Write the login and, once for each version of Airflow, make or migrate its tables."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._passwords_file.write_text(json.dumps(dict([LOGIN])))
+        self._secrets()
+        done = self.folder / f"migrated-{version('apache-airflow')}"
+        if not done.exists():
+            self.run("db", "migrate")
+            done.touch()
+
+    def run(self, *arguments: str) -> str:
+        """The output of one ``airflow`` command."""
+        command = (*_AIRFLOW, *arguments)
+        environment = {**inherited_environment(), **self.settings()}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=self.folder)
+        if result.returncode != 0:
+            last_lines = "\n".join((result.stdout + result.stderr).splitlines()[-30:])
+            raise DevError(f"airflow {' '.join(arguments)} failed:\n{last_lines}")
+        return result.stdout
+
+    def programs(self) -> tuple[Program, ...]:
+        """The components. A stopped scheduler first waits for its tasks, for a while."""
+        settings = self.settings()
+        return tuple(
+            Program(f"airflow-{component}", (*_AIRFLOW, component), self.log(component), settings, stop_seconds=15)
+            for component in COMPONENTS
+        )
+
+    def answers(self) -> bool:
+        """Whether the API answers and the scheduler and the DAG processor give signs of life."""
+        with self.api() as api:
+            health = api.health()
+        return all(health.get(name) == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
+
+    def settings(self) -> dict[str, str]:
+        """The whole environment of a component and its tasks, beside what this process has."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        sections = {**self._connections(), **_LEAN, **_RECOVERY}
+        named = {f"AIRFLOW__{section}__{name}": value for (section, name), value in sections.items()}
+        return {"AIRFLOW_HOME": str(self.folder), "PATH": path, **named, **self.environment}
+
+    @property
+    def _passwords_file(self) -> Path:
+        return self.folder / "passwords.json"
+
+    def _secrets(self) -> dict[str, str]:
+        """Generated once: a restarted component accepts what the others signed before."""
+        file = self.folder / "secrets.json"
+        if not file.exists():
+            fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            file.write_text(
+                json.dumps({"jwt": secrets.token_hex(32), "session": secrets.token_hex(32), "fernet": fernet})
+            )
+            file.chmod(0o600)
+        content: dict[str, str] = json.loads(file.read_text())
+        return content
+
+    def _connections(self) -> dict[tuple[str, str], str]:
+        keys = self._secrets()
+        return {
+            ("DATABASE", "SQL_ALCHEMY_CONN"): self.database_url,
+            ("CORE", "DAGS_FOLDER"): str(ROOT / "dags"),
+            ("CORE", "PLUGINS_FOLDER"): str(ROOT / "plugins"),
+            ("CORE", "SIMPLE_AUTH_MANAGER_USERS"): f"{LOGIN[0]}:admin",
+            ("CORE", "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"): str(self._passwords_file),
+            ("CORE", "EXECUTION_API_SERVER_URL"): f"{self.url}/execution/",
+            ("CORE", "FERNET_KEY"): keys["fernet"],
+            ("API", "HOST"): "127.0.0.1",
+            ("API", "PORT"): str(self.ports["airflow"]),
+            ("API", "BASE_URL"): self.url,
+            ("API", "SECRET_KEY"): keys["session"],
+            ("API_AUTH", "JWT_SECRET"): keys["jwt"],
+            ("LOGGING", "BASE_LOG_FOLDER"): str(self.folder / "logs"),
+            ("LOGGING", "WORKER_LOG_SERVER_PORT"): str(self.ports["airflow-worker-logs"]),
+            ("LOGGING", "TRIGGER_LOG_SERVER_PORT"): str(self.ports["airflow-trigger-logs"]),
+        }
+
+
+_AIRFLOW = (sys.executable, "-m", "airflow")
+
+_LEAN = {
+    ("CORE", "EXECUTOR"): "LocalExecutor",
+    ("CORE", "PARALLELISM"): "8",
+    ("CORE", "LOAD_EXAMPLES"): "False",
+    ("CORE", "DAGS_ARE_PAUSED_AT_CREATION"): "True",
+    ("API", "WORKERS"): "1",
+    ("DAG_PROCESSOR", "PARSING_PROCESSES"): "1",
+    ("DAG_PROCESSOR", "REFRESH_INTERVAL"): "5",
+    ("SCHEDULER", "SCHEDULER_IDLE_SLEEP_TIME"): "0.2",
+}
+
+# The defaults find a task whose process is gone after five minutes; these after some 18 s.
+_RECOVERY = {
+    ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT"): "15",
+    ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"): "3",
+    ("SCHEDULER", "SCHEDULER_HEALTH_CHECK_THRESHOLD"): "15",
+    ("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL"): "10",
+    ("WORKERS", "MIN_HEARTBEAT_INTERVAL"): "2",
+}
