@@ -1,0 +1,72 @@
+"""The values of sending: what a receiver answers, what the outbox leases out and what it is told afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from faultline.model import Notification
+
+
+class DeliveryStatus(StrEnum):
+    """Whether the provider took it; ``permanent`` means that the same message will never be taken."""
+
+    DELIVERED = "delivered"
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one attempt to send came to, in the provider's own words."""
+
+    status: DeliveryStatus
+    provider_code: str | None = None
+    provider_message: str | None = None
+    retry_after: timedelta | None = None
+
+
+class OutboxState(StrEnum):
+    """Where a notification to one target stands. ``superseded`` was never sent: its alert ended before."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    RETRY = "retry"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A notification lent to one sender for a time. ``attempt`` counts from 1 and tells this loan from later ones."""
+
+    notification: Notification
+    target: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the outbox is to remember of an attempt: delivered, dead, or retry not before ``not_before``."""
+
+    state: OutboxState
+    delivery: Delivery
+    not_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.state == OutboxState.RETRY) != (self.not_before is not None):
+            raise ValueError("a retry, and only a retry, says when")
+
+
+class Receiver(Protocol):
+    """One channel a person or a system is told through."""
+
+    @property
+    def target(self) -> str:
+        """The channel's stable name, such as ``ops/webhook/1``; the outbox keeps one row per target."""
+
+    def send(self, notification: Notification) -> Delivery:
+        """Try once, within bounded time. Faults of the network and of the provider are answers, not exceptions."""
