@@ -1,0 +1,184 @@
+"""The SQL database: what is counted, what alerts are doing, what was sent. SQLite (a file) or PostgreSQL.
+
+Each method is one transaction: all of it happens or nothing. Two writers of the same thing cannot both win: counts are
+fenced by the stored next offset, evaluations by a lease's token, sending by loans; who loses gets Superseded and has
+written nothing. Connection faults and locks come out as TransientError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from faultline.adapters.database import counting, evaluating, outbox, rulebook, status
+from faultline.adapters.database.connect import open_engine, reading, writing
+from faultline.adapters.database.evaluating import Evaluated, Lease
+from faultline.adapters.database.rulebook import RuleVersion
+from faultline.adapters.database.schema import migrate
+from faultline.adapters.database.status import Counted, Sent
+from faultline.alerting.alerts import Alert, Evaluation
+from faultline.dispatch.delivery import Leased, OutboxState, Outcome
+from faultline.errors import Fault
+from faultline.model import ErrorCount, OffsetRange, TopicPartition
+
+__all__ = ["Counted", "Database", "Evaluated", "Lease", "RuleVersion", "Sent"]
+
+
+def ignore(_step: str) -> None:
+    """The checkpoint of real life: nothing happens between two steps."""
+
+
+class Database:
+    """One database, safe to share between threads. ``checkpoint`` is called with a name between any two writes."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        lock_wait: timedelta = timedelta(seconds=10),
+        checkpoint: Callable[[str], None] = ignore,
+    ) -> None:
+        self._engine = open_engine(url, lock_wait)
+        self._checkpoint = checkpoint
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Create or upgrade the tables; safe when several processes do so at once."""
+        migrate(self._engine)
+
+    # Counting.
+
+    def positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """The next offset to count of each partition; None where counting has not begun."""
+        with reading(self._engine) as connection:
+            return counting.next_offsets(connection, partitions)
+
+    def record_counts(
+        self,
+        ranges: Sequence[OffsetRange],
+        counts: Sequence[ErrorCount],
+        complete_to: Mapping[TopicPartition, datetime] | None = None,
+    ) -> None:
+        """Add the counts of these offset ranges and advance the positions over them, once and for all.
+
+        Each range must start at its partition's stored next offset (anywhere, when none is stored yet), otherwise
+        Superseded. ``complete_to`` moves a partition's event-time mark, which never goes back; a partition that is
+        idle passes an empty range with it.
+        """
+        with writing(self._engine) as connection:
+            counting.record_counts(connection, ranges, counts, complete_to or {}, self._checkpoint)
+        self._checkpoint("counts:committed")
+
+    def watermark(self, partitions: Collection[TopicPartition], allowed_lateness: timedelta) -> datetime | None:
+        """The event time before which every bucket is closed; None while nothing is known of some partition."""
+        with reading(self._engine) as connection:
+            times = counting.complete_times(connection, partitions).values()
+        known = [time for time in times if time is not None]
+        return min(known) - allowed_lateness if known and len(known) == len(times) else None
+
+    def counts_between(self, topics: Collection[str], start: datetime, end: datetime) -> list[ErrorCount]:
+        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded."""
+        with reading(self._engine) as connection:
+            return counting.counts_between(connection, topics, start, end)
+
+    def prune(self, before: datetime) -> int:
+        """Forget counts of buckets that start before ``before``; how many rows that were."""
+        with writing(self._engine) as connection:
+            return counting.prune_counts(connection, before)
+
+    # Evaluating.
+
+    def acquire_lease(self, name: str, holder: str) -> Lease:
+        """Take the lease, from whoever has it; everyone who held it before is superseded."""
+        with writing(self._engine) as connection:
+            return evaluating.acquire_lease(connection, name, holder)
+
+    def record_evaluation(
+        self, lease: Lease, evaluation: Evaluation, targets: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Write episodes, transitions, the ledger and the outbox; Superseded when the lease was taken over.
+
+        ``targets`` names the channels of each receiver (``dispatch.receivers.targets_of``): each gets a row in the
+        outbox of its own. A receiver it does not name is one target of the same name.
+        """
+        with writing(self._engine) as connection:
+            evaluating.record_evaluation(connection, lease, evaluation, targets or {}, self._checkpoint)
+        self._checkpoint("evaluation:committed")
+
+    def evaluated(self, name: str) -> Evaluated | None:
+        """How far the last evaluation under this lease's name got; None before the first."""
+        with reading(self._engine) as connection:
+            return evaluating.evaluated(connection, name)
+
+    def alerts(self) -> list[Alert]:
+        """Exactly the alerts of the last recorded evaluation, by episode."""
+        with reading(self._engine) as connection:
+            return evaluating.live_alerts(connection)
+
+    # Rule files.
+
+    def record_rules(self, file: str, text: str, hash: str, faults: Sequence[Fault], at: datetime) -> None:
+        """Put a faultless text in force; of a faulty one keep only the faults."""
+        with writing(self._engine) as connection:
+            rulebook.record_rules(connection, file, text, hash, faults, at)
+
+    def last_good_rules(self, file: str) -> RuleVersion | None:
+        """The version of the file that is in force; None when there never was one without a fault."""
+        with reading(self._engine) as connection:
+            return rulebook.last_good_rules(connection, file)
+
+    def rule_faults(self) -> list[Fault]:
+        """What is wrong with the rule files as they are now."""
+        with reading(self._engine) as connection:
+            return rulebook.current_faults(connection)
+
+    # The outbox.
+
+    def lease_due(self, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
+        """Lend out up to ``limit`` due notifications until ``at + lease_for``; after that they are due again."""
+        with writing(self._engine) as connection:
+            leased = outbox.lease_due(connection, at, lease_for, limit)
+        self._checkpoint("outbox:leased")
+        return leased
+
+    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime) -> bool:
+        """Note what became of an attempt; False when the loan had run out and someone else has it."""
+        with writing(self._engine) as connection:
+            recorded = outbox.record_delivery(connection, leased, outcome, at)
+        self._checkpoint("outbox:recorded")
+        return recorded
+
+    # At a glance.
+
+    def counted(self) -> list[Counted]:
+        """How far every partition is counted."""
+        with reading(self._engine) as connection:
+            return status.counted(connection)
+
+    def totals(self) -> dict[str, int]:
+        """Records in the stored counts of each topic."""
+        with reading(self._engine) as connection:
+            return status.totals(connection)
+
+    def outbox_summary(self) -> dict[OutboxState, int]:
+        """Outbox rows per state."""
+        with reading(self._engine) as connection:
+            return status.outbox_summary(connection)
+
+    def recent_notifications(self, limit: int = 20) -> list[Sent]:
+        """The latest rows of the outbox, newest first."""
+        with reading(self._engine) as connection:
+            return status.recent_notifications(connection, limit)

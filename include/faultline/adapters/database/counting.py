@@ -1,0 +1,183 @@
+"""Positions and counts: written together, fenced by the stored next offset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, literal, select, tuple_, update
+
+from faultline.adapters.database.connect import insert_or_ignore
+from faultline.adapters.database.tables import UtcDateTime, count_batches, counts, label_sets, positions
+from faultline.errors import Superseded
+from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
+
+_PARTITION = (positions.c.topic, positions.c.topic_id, positions.c.partition)
+
+
+def next_offsets(connection: Connection, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int | None]:
+    """The next offset to count of each partition; None where counting has not begun."""
+    stored = {partition: row.next_offset for partition, row in _stored(connection, partitions).items()}
+    return {partition: stored.get(partition) for partition in partitions}
+
+
+def complete_times(
+    connection: Connection, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, datetime | None]:
+    """The event time up to which each partition is counted; None where nothing is known."""
+    stored = {partition: row.complete_to for partition, row in _stored(connection, partitions).items()}
+    return {partition: stored.get(partition) for partition in partitions}
+
+
+def record_counts(
+    connection: Connection,
+    ranges: Sequence[OffsetRange],
+    errors: Sequence[ErrorCount],
+    complete_to: Mapping[TopicPartition, datetime],
+    checkpoint: Callable[[str], None],
+) -> None:
+    """Advance the positions and add the counts; Superseded when a position is not where its range starts."""
+    if unknown := set(complete_to) - {span.partition for span in ranges}:
+        raise ValueError(f"complete_to of partitions that are not in the batch: {sorted(unknown)}")
+    if errors and not any(ranges):
+        raise ValueError("counts of no offset range")
+    # In one order for everyone, so that two writers cannot each wait for the other's row.
+    for span in sorted(ranges):
+        _advance(connection, span, complete_to.get(span.partition))
+        checkpoint("counts:position")
+    if errors:
+        _add(connection, ranges, errors, checkpoint)
+
+
+def counts_between(connection: Connection, topics: Collection[str], start: datetime, end: datetime) -> list[ErrorCount]:
+    """Counts of the buckets that start in ``[start, end)``, summed over batches, each with its earliest sample."""
+    group = [counts.c.bucket_start, counts.c.label_set, counts.c.fingerprint]
+    ranked = (
+        select(
+            counts.c.bucket_start,
+            counts.c.label_set,
+            counts.c.fingerprint,
+            func.sum(counts.c.count).over(partition_by=group).label("total"),
+            counts.c.first_ts,
+            func.max(counts.c.last_ts).over(partition_by=group).label("last_ts"),
+            counts.c.sample,
+            counts.c.sample_partition,
+            counts.c.sample_offset,
+            func.row_number()
+            .over(partition_by=group, order_by=[counts.c.first_ts, counts.c.sample_partition, counts.c.sample_offset])
+            .label("rank"),
+        )
+        .where(counts.c.topic.in_(topics), counts.c.bucket_start >= start, counts.c.bucket_start < end)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(ranked, label_sets.c.labels)
+        .join(label_sets, label_sets.c.id == ranked.c.label_set)
+        .where(ranked.c.rank == 1)
+        .order_by(ranked.c.bucket_start, label_sets.c.labels, ranked.c.fingerprint)
+    )
+    return [_error_count(row) for row in rows]
+
+
+def prune_counts(connection: Connection, before: datetime) -> int:
+    """Forget the counts of buckets that start before ``before``; label sets stay, they are few."""
+    connection.execute(delete(count_batches).where(count_batches.c.last_bucket < before))
+    return connection.execute(delete(counts).where(counts.c.bucket_start < before)).rowcount
+
+
+def _stored(connection: Connection, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Any]:
+    keys = [(partition.topic, partition.topic_id, partition.partition) for partition in partitions]
+    rows = connection.execute(select(positions).where(tuple_(*_PARTITION).in_(keys)))
+    return {TopicPartition(row.topic, row.topic_id, row.partition): row for row in rows}
+
+
+def _advance(connection: Connection, span: OffsetRange, complete_to: datetime | None) -> None:
+    """Compare and set; the database decides, so it holds against a writer that reads at the same moment."""
+    key = {"topic": span.partition.topic, "topic_id": span.partition.topic_id, "partition": span.partition.partition}
+    values: dict[str, Any] = {"next_offset": span.end}
+    if complete_to is not None:
+        known = positions.c.complete_to
+        values["complete_to"] = case((known > complete_to, known), else_=literal(complete_to, UtcDateTime()))
+    where = [positions.c[name] == value for name, value in key.items()]
+    moved = connection.execute(update(positions).where(*where, positions.c.next_offset == span.start).values(values))
+    if moved.rowcount:
+        return
+    first = insert_or_ignore(connection, positions).values(**key, next_offset=span.end, complete_to=complete_to)
+    if not connection.execute(first).rowcount:
+        raise Superseded(f"{span} was counted by another writer")
+
+
+def _add(
+    connection: Connection,
+    ranges: Sequence[OffsetRange],
+    errors: Sequence[ErrorCount],
+    checkpoint: Callable[[str], None],
+) -> None:
+    batch = connection.execute(
+        insert(count_batches)
+        .values(ranges=_ranges_text(ranges), last_bucket=max(error.bucket_start for error in errors))
+        .returning(count_batches.c.id)
+    ).scalar_one()
+    checkpoint("counts:batch")
+    sets = {error.labels: _labels_text(error.labels) for error in errors}
+    ids = {labels: hashlib.sha256(text.encode()).hexdigest()[:32] for labels, text in sets.items()}
+    connection.execute(
+        insert_or_ignore(connection, label_sets),
+        [{"id": ids[labels], "topic": labels["topic"], "labels": text} for labels, text in sets.items()],
+    )
+    checkpoint("counts:labels")
+    connection.execute(insert(counts), [_row(error, ids[error.labels], batch) for error in errors])
+    checkpoint("counts:rows")
+
+
+def _row(error: ErrorCount, label_set: str, batch: int) -> dict[str, Any]:
+    return {
+        "topic": error.labels["topic"],
+        "bucket_start": error.bucket_start,
+        "label_set": label_set,
+        "fingerprint": error.fingerprint,
+        "count": error.count,
+        "first_ts": error.first_ts,
+        "last_ts": error.last_ts,
+        "sample": error.sample,
+        "sample_partition": error.sample_partition,
+        "sample_offset": error.sample_offset,
+        "batch": batch,
+    }
+
+
+def _error_count(row: Any) -> ErrorCount:
+    return ErrorCount(
+        bucket_start=row.bucket_start,
+        labels=_labels(row.labels),
+        count=int(row.total),
+        first_ts=row.first_ts,
+        last_ts=row.last_ts,
+        fingerprint=row.fingerprint,
+        sample=row.sample,
+        sample_partition=row.sample_partition,
+        sample_offset=row.sample_offset,
+    )
+
+
+def _labels_text(labels: Labels) -> str:
+    return json.dumps(dict(labels), separators=(",", ":"))
+
+
+@lru_cache(maxsize=65_536)
+def _labels(text: str) -> Labels:
+    return Labels(json.loads(text))
+
+
+def _ranges_text(ranges: Sequence[OffsetRange]) -> str:
+    return json.dumps(
+        [
+            [span.partition.topic, span.partition.topic_id, span.partition.partition, span.start, span.end]
+            for span in sorted(ranges)
+        ],
+        separators=(",", ":"),
+    )

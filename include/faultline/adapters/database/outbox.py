@@ -1,0 +1,111 @@
+"""The outbox: what is to be sent to whom, lent to one sender at a time, in order per episode and target.
+
+The order is that of the rows' ids. A row is lent only when no earlier one of its episode and target is unfinished, so
+a resolve cannot overtake its firing, whatever fails in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy import literal as const
+
+from faultline.adapters.database.connect import insert_or_ignore
+from faultline.adapters.database.stored import NOTIFICATION, to_json
+from faultline.adapters.database.tables import outbox
+from faultline.dispatch.delivery import Leased, OutboxState, Outcome
+from faultline.model import Notification, NotificationKind
+
+_UNFINISHED = (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)
+
+
+def enqueue(connection: Connection, notification: Notification, targets: Sequence[str]) -> None:
+    """One row per target; a notification that is already there is left as it is."""
+    for target in targets:
+        row = {
+            "key": notification.key,
+            "target": target,
+            "episode": notification.episode,
+            "kind": notification.kind.value,
+            "state": OutboxState.QUEUED,
+            "attempts": 0,
+            "created_at": notification.created_at,
+            "due_at": notification.created_at,
+            "body": to_json(NOTIFICATION, notification),
+        }
+        added = connection.execute(insert_or_ignore(connection, outbox).values(row)).rowcount
+        if added and notification.kind == NotificationKind.RESOLVED:
+            _drop_untold(connection, notification, target)
+
+
+def _drop_untold(connection: Connection, resolve: Notification, target: str) -> None:
+    """A target that no one has tried to tell of the episode need not hear of it now that it is over.
+
+    After an attempt, even a failed one (a timeout may have arrived), everything is sent, in order.
+    """
+    rows = connection.execute(
+        select(outbox.c.id, outbox.c.attempts)
+        .where(outbox.c.episode == resolve.episode, outbox.c.target == target)
+        .with_for_update()
+    ).all()
+    untold = len(rows) > 1 and not any(row.attempts for row in rows)
+    if untold:
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([row.id for row in rows]))
+            .values(state=OutboxState.SUPERSEDED, finished_at=resolve.created_at)
+        )
+
+
+def lease_due(connection: Connection, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
+    """Lend out what is due, oldest first. Rows another sender is just leasing are passed over, not waited for."""
+    earlier = outbox.alias("earlier")
+    blocked = (
+        select(const(1))
+        .where(
+            earlier.c.episode == outbox.c.episode,
+            earlier.c.target == outbox.c.target,
+            earlier.c.id < outbox.c.id,
+            earlier.c.state.in_(_UNFINISHED),
+        )
+        .exists()
+    )
+    rows = connection.execute(
+        select(outbox.c.id, outbox.c.target, outbox.c.attempts, outbox.c.body)
+        .where(outbox.c.state.in_(_UNFINISHED), outbox.c.due_at <= at, ~blocked)
+        .order_by(outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=outbox)
+    ).all()
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_([row.id for row in rows]))
+        .values(state=OutboxState.LEASED, attempts=outbox.c.attempts + 1, due_at=at + lease_for)
+    )
+    return [_leased(row) for row in rows]
+
+
+def record_delivery(connection: Connection, leased: Leased, outcome: Outcome, at: datetime) -> bool:
+    """Note what became of an attempt; False when the loan had ended and its outcome no longer counts.
+
+    That something was delivered is noted even then: it is true, and it stops a further copy.
+    """
+    where = [outbox.c.key == leased.notification.key, outbox.c.target == leased.target]
+    if outcome.state == OutboxState.DELIVERED:
+        where.append(outbox.c.state != OutboxState.DELIVERED)
+    else:
+        where += [outbox.c.state == OutboxState.LEASED, outbox.c.attempts == leased.attempt]
+    values: dict[str, Any] = {
+        "state": outcome.state,
+        "provider_code": outcome.delivery.provider_code,
+        "provider_message": outcome.delivery.provider_message,
+    }
+    values |= {"due_at": outcome.not_before} if outcome.not_before else {"finished_at": at}
+    return connection.execute(update(outbox).where(*where).values(values)).rowcount == 1
+
+
+def _leased(row: Any) -> Leased:
+    return Leased(NOTIFICATION.validate_json(row.body), row.target, row.attempts + 1)

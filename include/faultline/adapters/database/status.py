@@ -1,0 +1,79 @@
+"""What the tables say at a glance: for `faultline status`, the page and the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from faultline.adapters.database.tables import counts, outbox, positions
+from faultline.dispatch.delivery import OutboxState
+from faultline.model import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How far a partition is counted."""
+
+    partition: TopicPartition
+    next_offset: int
+    complete_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One row of the outbox: what became of a notification at one target."""
+
+    key: str
+    target: str
+    episode: str
+    kind: str
+    state: OutboxState
+    attempts: int
+    created_at: datetime
+    finished_at: datetime | None
+    provider_code: str | None
+    provider_message: str | None
+
+
+def counted(connection: Connection) -> list[Counted]:
+    """How far every partition is counted, by topic and number."""
+    rows = connection.execute(select(positions).order_by(positions.c.topic, positions.c.partition))
+    return [
+        Counted(TopicPartition(row.topic, row.topic_id, row.partition), row.next_offset, row.complete_to)
+        for row in rows
+    ]
+
+
+def totals(connection: Connection) -> dict[str, int]:
+    """Records in the stored counts of each topic (those not pruned yet)."""
+    rows = connection.execute(select(counts.c.topic, func.sum(counts.c.count)).group_by(counts.c.topic))
+    return {topic: int(total) for topic, total in rows}
+
+
+def outbox_summary(connection: Connection) -> dict[OutboxState, int]:
+    """Outbox rows per state; a state without rows is 0."""
+    rows = connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
+    return dict.fromkeys(OutboxState, 0) | {OutboxState(state): number for state, number in rows}
+
+
+def recent_notifications(connection: Connection, limit: int) -> list[Sent]:
+    """The latest rows of the outbox, newest first."""
+    return [_sent(row) for row in connection.execute(select(outbox).order_by(outbox.c.id.desc()).limit(limit))]
+
+
+def _sent(row: Any) -> Sent:
+    return Sent(
+        key=row.key,
+        target=row.target,
+        episode=row.episode,
+        kind=row.kind,
+        state=OutboxState(row.state),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        provider_code=row.provider_code,
+        provider_message=row.provider_message,
+    )

@@ -1,0 +1,211 @@
+"""The tables: what is counted, what alerts are doing, what was sent. One MetaData for SQLite and PostgreSQL.
+
+Values that only Faultline reads as a whole (an alert, a notification) are JSON in ``body``; what SQL decides by has a
+column of its own. The migrations beside this file create exactly these tables; a test compares them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. Stored in UTC and read back with its zone, which SQLite would lose; a naive time is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class LogText(TypeDecorator[str]):
+    """Text out of a log or a network: NUL, which PostgreSQL cannot store, and half characters are replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column of exactly this type.
+_RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _partition_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("topic", Text, primary_key=True),
+        Column("topic_id", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+    )
+
+
+# The truth of what is counted: the next offset, and the event time up to which counts are complete.
+positions = Table(
+    "positions",
+    metadata,
+    *_partition_columns(),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("complete_to", UtcDateTime),
+)
+
+# One row per micro-batch that counted something: the offset ranges that its rows of `counts` came from.
+count_batches = Table(
+    "count_batches",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("ranges", Text, nullable=False),
+    Column("last_bucket", UtcDateTime, nullable=False),
+    Index(None, "last_bucket"),
+)
+
+# Label sets are few and long, counts are many: a count carries the set's id, which is the hash of its text.
+label_sets = Table(
+    "label_sets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+)
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("bucket_start", UtcDateTime, nullable=False),
+    Column("label_set", Text, ForeignKey("label_sets.id"), nullable=False),
+    Column("fingerprint", Text),
+    Column("count", BigInteger, nullable=False),
+    Column("first_ts", UtcDateTime, nullable=False),
+    Column("last_ts", UtcDateTime, nullable=False),
+    Column("sample", LogText),
+    Column("sample_partition", Integer),
+    Column("sample_offset", BigInteger),
+    Column("batch", _RowId, nullable=False),
+    Index(None, "topic", "bucket_start"),
+    Index(None, "bucket_start"),
+)
+
+# Who may evaluate. The token only grows; whoever holds an older one has been superseded.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("evaluated_at", UtcDateTime),
+    Column("watermark", UtcDateTime),
+    Column("rules_hash", Text),
+)
+
+# Every episode there ever was; `live` ones are what the last evaluation remembers.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("episode", Text, primary_key=True),
+    Column("alert_id", Text, nullable=False),
+    Column("rule", LogText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("live", Boolean(create_constraint=False), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "live"),
+    Index(None, "alert_id"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("episode", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("reason", LogText, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "episode"),
+    Index(None, "at"),
+)
+
+# One row per suppression interval of an episode: what was kept from a person, by what, and how it ended.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("episode", Text, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("outcome", Text),
+    Column("body", Text, nullable=False),
+    Index(None, "starts_at"),
+)
+
+# One row per notification and target (a receiver has one target per channel it is configured with).
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("key", LogText, nullable=False),
+    Column("target", LogText, nullable=False),
+    Column("episode", LogText, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),  # leased: when the lease runs out
+    Column("finished_at", UtcDateTime),
+    Column("provider_code", LogText),
+    Column("provider_message", LogText),
+    Column("body", Text, nullable=False),
+    Index("uq_outbox_key_target", "key", "target", unique=True),
+    Index(None, "state", "due_at"),
+    Index(None, "episode", "target"),
+)
+
+# Every version of a rule file that was ever in force; the one accepted last is.
+rule_files = Table(
+    "rule_files",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("hash", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("accepted_at", UtcDateTime, nullable=False),
+)
+
+rule_faults = Table(
+    "rule_faults",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("fault_file", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("message", LogText, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
