@@ -1,0 +1,127 @@
+"""From the outbox to the receivers: lease what is due, send it outside of any transaction, note what became of it.
+
+At least once: a sender that dies between sending and noting leaves a loan that runs out, and the same notification,
+with the same visible id, is sent again. Each target has a lane of its own, so one that hangs holds up no other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, OutboxState, Outcome, Receiver
+
+LEASE_FOR = timedelta(minutes=1)
+FIRST_DELAY = timedelta(seconds=1)
+LONGEST_DELAY = timedelta(minutes=15)
+# With the delays above: about a day of trying.
+MOST_ATTEMPTS = 100
+
+
+class Outbox(Protocol):
+    """What dispatching needs of the database."""
+
+    def lease_due(self, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
+        """Lend out what is due."""
+
+    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime) -> bool:
+        """Note what became of an attempt; False when the loan had run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One notification sent, or not, to one target."""
+
+    leased: Leased
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchReport:
+    """What one round of dispatching came to; by target, and in order for each."""
+
+    attempts: tuple[Attempt, ...] = ()
+
+    def count(self, state: OutboxState) -> int:
+        """How many attempts ended in this state."""
+        return sum(attempt.outcome.state == state for attempt in self.attempts)
+
+    def __str__(self) -> str:
+        states = (OutboxState.DELIVERED, OutboxState.RETRY, OutboxState.DEAD)
+        return ", ".join(f"{self.count(state)} {state}" for state in states)
+
+
+def dispatch_due(
+    outbox: Outbox,
+    receivers: Mapping[str, Sequence[Receiver]],
+    *,
+    clock: Callable[[], datetime],
+    rng: random.Random,
+    lease_for: timedelta = LEASE_FOR,
+    limit: int = 100,
+) -> DispatchReport:
+    """Send everything that is due now, once each.
+
+    An exception of a receiver is a fault of ours: it is raised when the other targets are through, and what it left
+    unnoted is due again when its loan runs out.
+    """
+    lanes: dict[str, list[Leased]] = defaultdict(list)
+    at = clock()
+    for leased in outbox.lease_due(at, lease_for, limit):
+        lanes[leased.target].append(leased)
+    if not lanes:
+        return DispatchReport()
+    channels = {channel.target: channel for group in receivers.values() for channel in group}
+    with ThreadPoolExecutor(len(lanes), thread_name_prefix="faultline-dispatch") as pool:
+        work = [
+            pool.submit(_send_lane, outbox, channels.get(target), lane, clock, rng, at + lease_for)
+            for target, lane in lanes.items()
+        ]
+    return DispatchReport(tuple(attempt for lane in work for attempt in lane.result()))
+
+
+def decide(delivery: Delivery, attempt: int, at: datetime, rng: random.Random) -> Outcome:
+    """What to do after an attempt: done, give up, or try again and when."""
+    if delivery.status == DeliveryStatus.DELIVERED:
+        return Outcome(OutboxState.DELIVERED, delivery)
+    if delivery.status == DeliveryStatus.PERMANENT or attempt >= MOST_ATTEMPTS:
+        return Outcome(OutboxState.DEAD, delivery)
+    return Outcome(OutboxState.RETRY, delivery, at + max(backoff(attempt, rng), delivery.retry_after or timedelta(0)))
+
+
+def backoff(attempt: int, rng: random.Random) -> timedelta:
+    """Doubling from FIRST_DELAY to LONGEST_DELAY; half of it is chance, so that retries do not come in step."""
+    doublings: int = 2 ** min(attempt - 1, 30)
+    return min(FIRST_DELAY * doublings, LONGEST_DELAY) * rng.uniform(0.5, 1)
+
+
+def _send_lane(
+    outbox: Outbox,
+    channel: Receiver | None,
+    lane: Iterable[Leased],
+    clock: Callable[[], datetime],
+    rng: random.Random,
+    until: datetime,
+) -> list[Attempt]:
+    """Send one target's notifications in order, as long as their loan lasts."""
+    attempts = []
+    for leased in lane:
+        if clock() >= until:
+            break
+        outcome = decide(_send(channel, leased), leased.attempt, clock(), rng)
+        outbox.record_delivery(leased, outcome, clock())
+        attempts.append(Attempt(leased, outcome))
+    return attempts
+
+
+def _send(channel: Receiver | None, leased: Leased) -> Delivery:
+    if channel is None:
+        return Delivery(
+            DeliveryStatus.PERMANENT, provider_message=f"the rules name no receiver {leased.target!r} any more"
+        )
+    return channel.send(leased.notification)
