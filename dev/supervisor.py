@@ -16,9 +16,14 @@ import xmlrpc.client
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from dev.errors import DevError
+from dev.leftovers import end_group
+from dev.paths import ROOT
 from dev.programs import Program, end_of, inherited_environment, wait_until
 
+_LISTENER = "leftovers"
 _ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 
 
@@ -96,18 +101,24 @@ class Supervisor:
         return [
             Status(row["name"], row["statename"], row["description"], row["pid"], Path(row["stdout_logfile"]))
             for row in rows
+            if row["name"] != _LISTENER
         ]
 
     def shutdown(self, seconds: float = 60) -> None:
         """Stop every program and supervisord itself; returns when all of it has ended."""
         if not self.running():
             return
+        supervisord, groups = self._pid(), [status.pid for status in self.statuses() if status.pid]
+        # At once; the shutdown alone would stop one program after the other.
+        self._server().supervisor.stopAllProcesses()
         self._server().supervisor.shutdown()
         deadline = time.monotonic() + seconds
-        while self.running() or self._pid_file.exists():
+        while _exists(supervisord):
             if time.monotonic() > deadline:
                 raise DevError(f"supervisord did not stop within {seconds:.0f} s. {end_of(self.log)}")
             time.sleep(0.1)
+        for group in groups:
+            end_group(group)
 
     @property
     def _conf(self) -> Path:
@@ -116,10 +127,6 @@ class Supervisor:
     @property
     def _password_file(self) -> Path:
         return self.folder / "supervisord.password"
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.folder / "supervisord.pid"
 
     def _pid(self) -> int:
         if not self._password_file.exists():
@@ -135,17 +142,31 @@ class Supervisor:
         return xmlrpc.client.ServerProxy(f"http://dev:{self._password_file.read_text()}@127.0.0.1:{self.port}/RPC2")
 
     def _settings(self) -> str:
-        rpc = "supervisor.rpcinterface:make_main_rpcinterface"
-        return _ini("supervisord", logfile=self.log, pidfile=self._pid_file, childlogdir=self.folder) + (
-            _ini(
-                "inet_http_server",
-                port=f"127.0.0.1:{self.port}",
-                username="dev",
-                password=self._password_file.read_text(),
+        password = self._password_file.read_text()
+        return "\n".join(
+            (
+                _ini("supervisord", logfile=self.log, pidfile=self.folder / "supervisord.pid", childlogdir=self.folder),
+                _ini("inet_http_server", port=f"127.0.0.1:{self.port}", username="dev", password=password),
+                "[rpcinterface:supervisor]",
+                "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+                _ini(
+                    f"eventlistener:{_LISTENER}",
+                    command=shlex.join((sys.executable, "-m", "dev.leftovers")),
+                    directory=ROOT,
+                    events="PROCESS_STATE_EXITED,PROCESS_STATE_STOPPED",
+                    stdout_logfile="NONE",
+                    stderr_logfile=self.folder / f"{_LISTENER}.log",
+                ),
+                _ini("include", files="programs/*.conf"),
             )
-            + f"[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory={rpc}\n"
-            + _ini("include", files="programs/*.conf")
         )
+
+
+def _exists(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _program_settings(program: Program) -> str:
