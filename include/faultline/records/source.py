@@ -38,7 +38,9 @@ class RecordSource(Protocol):
     def offsets_at(self, partitions: Sequence[TopicPartition], at: datetime) -> Mapping[TopicPartition, int]:
         """The first offset whose timestamp is at or after ``at``; the high mark where there is none."""
 
-    def read(self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int) -> Iterator[tuple[pa.Table, tuple[OffsetRange, ...]]]:
+    def read(
+        self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int
+    ) -> Iterator[tuple[pa.Table, tuple[OffsetRange, ...]]]:
         """Exactly the ranges, in batches.
 
         Each item is a table in RAW_SCHEMA, ordered by offset within a partition, and the offset ranges it covers

@@ -1,0 +1,103 @@
+"""A batch of raw records → the columns of the archive and of the counts; the same rows in the same order.
+
+Nothing a record holds is an error: what no parser understands is a row with ``parse_error``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from faultline.records.distinct import map_distinct
+from faultline.records.fields import FieldPaths, field_paths
+from faultline.records.fingerprints import fingerprints
+from faultline.records.json_columns import parse_columns
+from faultline.records.json_records import parse_records
+from faultline.records.levels import WARNING_AND_ABOVE, normalise_levels
+from faultline.records.lines import parse_nginx, parse_text
+from faultline.records.schema import EVENT_SCHEMA, LABEL_PREFIX
+from faultline.records.stacks import exception_type
+from faultline.records.times import parse_times
+from faultline.settings import TopicConfig
+
+# A record that spoils the fast way spoils it for at most this many.
+_SLICE = 2**15
+
+Columns = dict[str, pa.Array]
+
+
+def decoded_schema(topic: TopicConfig) -> pa.Schema:
+    """EVENT_SCHEMA and a ``label.<name>`` column per count label of the topic."""
+    labels = [pa.field(LABEL_PREFIX + name, pa.string()) for name in topic.count_labels]
+    return pa.schema([*EVENT_SCHEMA, *labels])
+
+
+def decode(raw: pa.Table, topic: TopicConfig, *, event_time_span: timedelta) -> pa.Table:
+    """RAW_SCHEMA → ``decoded_schema(topic)``.
+
+    An event time that is missing, or further than ``event_time_span`` from Kafka's timestamp, gives way to Kafka's.
+    """
+    parts = [_parse(piece, topic) for chunk in raw["raw"].chunks for piece in _slices(chunk)]
+    if not parts:
+        return decoded_schema(topic).empty_table()
+    columns = {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
+    columns |= _defaults(columns, topic) | _exceptions(columns)
+    columns["level"] = normalise_levels(columns["level"])
+    columns["fingerprint"] = _fingerprints(columns)
+    columns |= _event_times(columns["timestamp"], raw["kafka_timestamp"].combine_chunks(), event_time_span)
+    kept = {name: raw[name] for name in raw.column_names}
+    schema = decoded_schema(topic)
+    return pa.table([(columns | kept)[name] for name in schema.names], schema=schema)
+
+
+def _slices(chunk: pa.Array) -> list[pa.Array]:
+    return [chunk.slice(start, _SLICE) for start in range(0, len(chunk), _SLICE)]
+
+
+def _parse(raw: pa.Array, topic: TopicConfig) -> Columns:
+    """A string column per field the records have, as they write it, and ``parse_error``."""
+    fields = field_paths(topic)
+    if topic.format == "nginx":
+        columns, errors = parse_nginx(raw, topic)
+    elif topic.format == "text":
+        columns, errors = parse_text(raw)
+    else:
+        columns, errors = _parse_json(raw, fields)
+    empty = pa.nulls(len(raw), pa.string())
+    return {name: columns.get(name, empty) for name in fields.paths} | {"parse_error": errors}
+
+
+def _parse_json(raw: pa.Array, fields: FieldPaths) -> tuple[Columns, pa.Array]:
+    columns = parse_columns(raw, fields)
+    return parse_records(raw, fields) if columns is None else (columns, pa.nulls(len(raw), pa.string()))
+
+
+def _defaults(columns: Columns, topic: TopicConfig) -> Columns:
+    defaults = {"service": topic.service, "environment": topic.environment}
+    return {name: columns[name].fill_null(value) for name, value in defaults.items() if value is not None}
+
+
+def _exceptions(columns: Columns) -> Columns:
+    from_stack = map_distinct(columns["stack_trace"], exception_type, pa.string())
+    return {"exception_type": pc.coalesce(columns["exception_type"], from_stack)}
+
+
+def _fingerprints(columns: Columns) -> pa.Array:
+    chosen = pc.is_in(columns["level"], pa.array(WARNING_AND_ABOVE))
+    found = fingerprints(columns["exception_type"].filter(chosen), columns["message"].filter(chosen))
+    return pc.replace_with_mask(pa.nulls(len(chosen), pa.string()), chosen, found)
+
+
+def _event_times(texts: pa.Array, kafka: pa.Array, span: timedelta) -> Columns:
+    """``timestamp`` and ``time_source``. Without any time at all it is the epoch, from "kafka"."""
+    written, arrived = parse_times(texts), kafka.cast(pa.int64())
+    distance = pc.abs(pc.subtract(written, arrived))
+    near = pc.less_equal(distance, span // timedelta(microseconds=1)).fill_null(True)
+    trusted = pc.and_(pc.is_valid(written), near)
+    times = pc.if_else(trusted, written, arrived).fill_null(0)
+    return {
+        "timestamp": times.cast(pa.timestamp("us", tz="UTC")),
+        "time_source": pc.if_else(trusted, "record", "kafka"),
+    }

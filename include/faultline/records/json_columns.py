@@ -1,0 +1,151 @@
+"""The fast way through JSON records: Arrow parses a whole batch into typed columns.
+
+It gives up, by ``None``, on anything it would not read exactly as ``json_records`` does; records of one program are
+alike, so that is rare. Which type a field has is guessed from a few records; Arrow checks the guess on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from faultline.records.fields import FieldPaths, Path
+
+_SAMPLES = 8
+# orjson and the standard library refuse deep nesting, Arrow does not: a record that could be deep goes the slow way.
+_DEPTH = 400
+_BLOCK = 2**21
+
+
+class _GiveUp(Exception):
+    """The batch is not uniform enough."""
+
+
+@dataclass(slots=True)
+class _Node:
+    """A key of the records: whether its own value is wanted, and what is wanted below it."""
+
+    leaf: bool = False
+    joined: bool = False
+    dumped: bool = False
+    children: dict[str, _Node] = field(default_factory=dict)
+
+
+def parse_columns(raw: pa.Array, fields: FieldPaths) -> dict[str, pa.Array] | None:
+    """A string column per field, or None when the records must be read one by one."""
+    if not len(raw) or raw.null_count or not pc.all(pc.starts_with(raw, "{")).as_py():
+        return None
+    try:
+        table = _read(raw, _schema(raw, fields))
+        return {name: _choose(table, paths) for name, paths in fields.paths.items()}
+    except (_GiveUp, pa.ArrowInvalid, orjson.JSONDecodeError):
+        return None
+
+
+def _read(raw: pa.Array, schema: pa.Schema) -> pa.Table:
+    """One row per record, or an error. Every line begins an object, so as many rows as lines means one per line."""
+    lines = pa.LargeListArray.from_arrays(pa.array([0, len(raw)], pa.int64()), raw)
+    joined = pc.binary_join(lines, pa.scalar(b"\n", pa.large_binary()))
+    longest = pc.max(pc.binary_length(raw)).as_py()
+    text = joined.buffers()[2]
+    if np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")) != len(raw) - 1 or _may_be_deep(raw):
+        raise _GiveUp
+    joined.cast(pa.large_string())  # Arrow's JSON reader does not check that its input is UTF-8
+    table = pyarrow.json.read_json(
+        pa.BufferReader(text),
+        read_options=pyarrow.json.ReadOptions(block_size=max(_BLOCK, 2 * longest)),
+        parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+    )
+    if len(table) != len(raw):
+        raise _GiveUp
+    return table
+
+
+def _may_be_deep(raw: pa.Array) -> bool:
+    long = raw.filter(pc.greater(pc.binary_length(raw), 2 * _DEPTH))
+    openings = pc.add(pc.count_substring(long, "{"), pc.count_substring(long, "["))
+    return len(long) > 0 and pc.max(openings).as_py() > _DEPTH
+
+
+def _schema(raw: pa.Array, fields: FieldPaths) -> pa.Schema:
+    rows = np.unique(np.linspace(0, len(raw) - 1, _SAMPLES, dtype=np.int64))
+    samples = [orjson.loads(record) for record in raw.take(pa.array(rows)).to_pylist()]
+    root = _tree(fields)
+    return pa.schema([pa.field(key, _type(node, _below(samples, key))) for key, node in root.children.items()])
+
+
+def _tree(fields: FieldPaths) -> _Node:
+    root = _Node()
+    for name, paths in fields.paths.items():
+        for path in paths:
+            node = root
+            for key in path:
+                node = node.children.setdefault(key, _Node())
+            node.leaf = True
+            node.joined |= name in fields.joined
+            node.dumped |= name in fields.dumped
+    return root
+
+
+def _below(values: Iterable[Any], key: str) -> list[Any]:
+    return [value[key] for value in values if value.get(key) is not None]
+
+
+def _type(node: _Node, values: Sequence[Any]) -> pa.DataType:
+    kinds = {type(value) for value in values}
+    if node.dumped and kinds & {dict, list}:
+        raise _GiveUp
+    if kinds == {dict} or not (kinds or node.leaf):
+        return pa.struct([pa.field(key, _type(child, _below(values, key))) for key, child in node.children.items()])
+    if kinds == {list} and node.joined and all(isinstance(line, str) for lines in values for line in lines):
+        return pa.list_(pa.string())
+    if kinds == {int, float}:
+        return pa.float64()
+    if len(kinds) > 1 or kinds == {list}:
+        raise _GiveUp
+    return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}.get(next(iter(kinds), str), pa.string())
+
+
+def _choose(table: pa.Table, paths: Sequence[Path]) -> pa.Array:
+    found = [text for path in paths if (text := _text(_at(table, path))) is not None]
+    return pc.coalesce(*found) if found else pa.nulls(len(table), pa.string())
+
+
+def _at(table: pa.Table, path: Path) -> pa.Array | None:
+    array = table.column(path[0]).combine_chunks()
+    for key in path[1:]:
+        if not pa.types.is_struct(array.type):
+            return None
+        array = pc.struct_field(array, key)
+    return array
+
+
+def _text(array: pa.Array | None) -> pa.Array | None:
+    """As a string column with empty as null; None when no row has a text."""
+    if array is None or array.null_count == len(array) or pa.types.is_struct(array.type):
+        return None
+    if pa.types.is_floating(array.type):
+        _check_floats(array)
+    text = _join(array) if pa.types.is_list(array.type) else array.cast(pa.string())
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _join(lines: pa.Array) -> pa.Array:
+    if lines.flatten().null_count or not pc.all(pc.ends_with(lines.flatten(), "\n")).as_py():
+        raise _GiveUp
+    return pc.binary_join(lines, "")
+
+
+def _check_floats(array: pa.Array) -> None:
+    """An integer among floats arrives as a float; give up where its text would not be that of the integer."""
+    values = array.to_numpy(zero_copy_only=False)
+    whole = (values == np.rint(values)) & ((np.abs(values) >= 1e10) | (values == 0) & np.signbit(values))
+    if whole.any():
+        raise _GiveUp
