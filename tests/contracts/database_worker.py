@@ -1,0 +1,68 @@
+"""What the processes do that are killed: a job of counting, evaluating or sending, up to a named step."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+from faultline.adapters.database import Database
+from faultline.dispatch.delivery import Delivery
+from faultline.dispatch.outbox import dispatch_due
+from faultline.errors import Superseded
+from faultline.model import Notification
+from faultline.testing.receivers import DELIVERED
+from tests.contracts.values import NOON, P0, P1, alert, count, evaluation, notification, span
+
+BATCHES = 3
+
+
+class FileReceiver:
+    """Appends the id of each notification to a file, which outlives the process."""
+
+    target = "ops"
+
+    def __init__(self, path: Path, die: bool) -> None:
+        self._path = path
+        self._die = die
+
+    def send(self, notification: Notification) -> Delivery:
+        with self._path.open("a") as file:
+            file.write(notification.key + "\n")
+        if self._die:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return DELIVERED
+
+
+def count_all(database: Database) -> None:
+    """Count three batches of both partitions, from wherever the positions are."""
+    for number in range(BATCHES):
+        try:
+            ranges = [span(10 * number, 10 * number + 10), span(7 * number, 7 * number + 7, P1)]
+            database.record_counts(ranges, [count(17, bucket=number)], {P0: NOON, P1: NOON})
+        except Superseded:
+            continue
+
+
+def evaluate_all(database: Database) -> None:
+    """Record one evaluation that says the same however often it is made."""
+    lease = database.acquire_lease("alerts", "worker")
+    database.record_evaluation(lease, evaluation(notification(), notification(episode="e2"), alerts=(alert(),)))
+
+
+def work(url: str, job: str, step: str, sent: str) -> None:
+    """Do the job, and die by SIGKILL on reaching the step."""
+
+    def die(reached: str) -> None:
+        if reached == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with Database(url, checkpoint=die) as database:
+        if job == "count":
+            count_all(database)
+        elif job == "evaluate":
+            evaluate_all(database)
+        else:
+            ops = FileReceiver(Path(sent), die=step == "sent")
+            dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1))

@@ -1,0 +1,77 @@
+"""A process killed by SIGKILL between any two writes leaves nothing half done and nothing to be done twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from faultline.adapters.database import Database
+from faultline.dispatch.delivery import OutboxState
+from faultline.dispatch.outbox import dispatch_due
+from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, work
+from tests.contracts.values import NOON, P0, P1, SECOND, alert, count, evaluation, notification
+
+COUNT_STEPS = ["counts:position", "counts:batch", "counts:labels", "counts:rows", "counts:committed"]
+EVALUATION_STEPS = ["lease", "alerts", "transitions", "suppressions", "outbox", "committed"]
+
+
+# One process that has imported everything, and forks a worker of its own for each test.
+WORKERS = multiprocessing.get_context("forkserver")
+WORKERS.set_forkserver_preload(["tests.contracts.database_worker"])
+
+
+def kill_at(step: str, database_url: str, job: str, sent: Path | None = None) -> None:
+    """Run the job in a process of its own, which must die at the step."""
+    worker = WORKERS.Process(target=work, args=(database_url, job, step, str(sent or "")))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("step", COUNT_STEPS)
+def test_a_counter_killed_at_any_step_leaves_every_record_counted_once(
+    step: str, database_url: str, database: Database
+) -> None:
+    kill_at(step, database_url, "count")
+    assert database.totals() == ({"app-logs": 17} if step == "counts:committed" else {})
+    count_all(database)
+    assert database.positions([P0, P1]) == {P0: 10 * BATCHES, P1: 7 * BATCHES}
+    found = database.counts_between(["app-logs"], NOON, NOON + timedelta(hours=1))
+    assert found == [count(17, bucket=number) for number in range(BATCHES)]
+
+
+@pytest.mark.parametrize("step", EVALUATION_STEPS)
+def test_an_evaluator_killed_at_any_step_leaves_every_notification_queued_once(
+    step: str, database_url: str, database: Database
+) -> None:
+    kill_at(f"evaluation:{step}", database_url, "evaluate")
+    assert len(database.alerts()) == (step == "committed")
+    assert database.outbox_summary()[OutboxState.QUEUED] == 2 * (step == "committed")
+    evaluate_all(database)
+    assert database.alerts() == [alert()]
+    assert database.outbox_summary()[OutboxState.QUEUED] == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "copies"),
+    [("outbox:leased", {1}), ("sent", {1, 2}), ("outbox:recorded", {1})],
+    ids=["after leasing", "after sending, before noting", "after noting"],
+)
+def test_a_sender_killed_at_any_step_loses_nothing_and_repeats_only_what_it_had_not_noted(
+    step: str, copies: set[int], database_url: str, database: Database, tmp_path: Path
+) -> None:
+    sent = tmp_path / "sent"
+    lease = database.acquire_lease("alerts", "test")
+    database.record_evaluation(lease, evaluation(notification(), notification(episode="e2")))
+    kill_at(step, database_url, "dispatch", sent)
+    ops = FileReceiver(sent, die=False)
+    dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON + 60 * SECOND, rng=random.Random(1))
+    keys = sent.read_text().split()
+    assert set(keys) == {"e1-ops-firing-1", "e2-ops-firing-1"}
+    assert {keys.count(key) for key in keys} == copies
+    assert database.outbox_summary()[OutboxState.DELIVERED] == 2
