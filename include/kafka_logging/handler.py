@@ -1,0 +1,249 @@
+"""The handler: formats and produces in ``emit``, never blocks, never raises, and counts every record.
+
+No Python queue between the application and librdkafka's own: what is mutable is captured in time and a traceback is
+complete. No lock around ``emit`` either; the Producer is made for many threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kafka_logging import lifetime
+from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of
+from kafka_logging.formatters import LogstashFormatter
+from kafka_logging.safe import attempt, portable, text_of
+from kafka_logging.shipping import ClosedHandlerError, Shipping
+from kafka_logging.stats import HandlerStats
+from kafka_logging.transport import Pacer, ProducerLike
+
+Headers: TypeAlias = Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]]
+OnDrop: TypeAlias = Callable[[str, logging.LogRecord | None], object]
+
+# Whoever logs under these names may do so because of a record being sent here.
+_OWN_LOGGERS = frozenset({"kafka_logging", "confluent_kafka", "librdkafka"})
+_CUTS = (8, 100)  # an oversized record's texts are cut to this part of the largest message, then to that
+
+
+class _Guard(threading.local):
+    busy = False
+
+
+class KafkaLoggingHandler(logging.Handler):
+    """Sends records to a Kafka topic.
+
+    ``hosts_list`` is ``"a:9092, b:9092"``, a list or a tuple, else ``KAFKA_LOG_HOSTS``; ``topic`` a name or a
+    function of the record, else ``KAFKA_LOG_TOPIC``; ``key`` text, bytes, a function of the record, or one of
+    ``"field:NAME"``, ``"logger"``, ``"host"``. ``timeout_secs`` is the network timeout. ``on_drop(reason, record)`` is
+    told of each record given up; the record is None when Kafka held it already. Every other keyword is a librdkafka
+    property in snake case (``security_protocol="SSL"``); ``producer_config`` has them with dots. ValueError names
+    what is wrong with the arguments.
+
+    Every record gets a ``record_id`` (host-pid-start-sequence), by which an archive can tell a replay.
+    """
+
+    def __init__(
+        self,
+        hosts_list: Hosts = None,
+        topic: Topic | None = None,
+        key: Key = None,
+        *,
+        timeout_secs: float | None = None,
+        producer_config: Mapping[str, Any] | None = None,
+        headers: Headers | None = None,
+        queue_max_messages: int = 50_000,
+        queue_max_kbytes: int = 32 * 1024,
+        flush_timeout: float = 5.0,
+        on_drop: OnDrop | None = None,
+        **librdkafka: Any,
+    ) -> None:
+        self._properties = properties_of(
+            hosts_list,
+            producer_config,
+            librdkafka,
+            timeout_secs=timeout_secs,
+            queue_max_messages=queue_max_messages,
+            queue_max_kbytes=queue_max_kbytes,
+        )
+        self._largest = int(self._properties["message.max.bytes"])
+        self._topic = topic_of(topic)
+        self._key_of = key_of(key)
+        self._headers = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        self._flush_timeout = flush_timeout
+        self._on_drop = on_drop
+        self._try_properties()
+        super().__init__()
+        self._guard = _Guard()
+        self._pacers: dict[type[BaseException] | None, Pacer] = {}
+        self._known_formatter: logging.Formatter | None = None
+        self._format_bytes: Callable[[logging.LogRecord], bytes] | None = None
+        self._shipping = self._new_shipping()
+        self.setFormatter(LogstashFormatter())
+        lifetime.register(self)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter and emit, without the lock of ``logging.Handler``: the Producer has its own."""
+        if self.filters:
+            passed = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # Python 3.12: a filter may replace the record
+                record = passed
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format and produce. Returns at once and never raises, whatever is wrong with the record or with Kafka."""
+        if f"{record.name}".partition(".")[0] in _OWN_LOGGERS:
+            return
+        shipping = self._shipping
+        number = next(shipping.tally.emitted)
+        guard = self._guard
+        if guard.busy:
+            shipping.tally.drop("recursion")
+            return
+        guard.busy = True
+        try:
+            if "record_id" not in record.__dict__:
+                record.__dict__["record_id"] = f"{shipping.origin}-{number}"
+            self._send(record)
+        except Exception as error:  # noqa: BLE001 - logging must not take the application down
+            self._rescue(record, error)
+        except BaseException:  # Ctrl-C or a greenlet's timeout in the middle: the application's to handle
+            shipping.tally.drop("interrupted")
+            raise
+        finally:
+            guard.busy = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """As logging does it, but once in 30 s for each kind of fault: an outage must not flood stderr."""
+        kind = sys.exc_info()[0]
+        if self._pacers.setdefault(kind, Pacer())():
+            with contextlib.suppress(Exception):  # a closed stderr raises what logging does not expect
+                super().handleError(record)
+
+    def stats(self) -> HandlerStats:
+        """What became of the records emitted in this process so far."""
+        return self._shipping.stats()
+
+    def flush(self) -> None:
+        """Wait until all is delivered, at most ``flush_timeout`` seconds."""
+        self._shipping.flush(self._flush_timeout)
+
+    def close(self) -> None:
+        """Deliver what is queued within ``flush_timeout`` seconds and count what is not; later records are dropped."""
+        self._shipping.close(self._flush_timeout)
+        super().close()
+
+    def after_fork(self) -> None:
+        """Begin again in a child process; the parent delivers what it had queued."""
+        closed = self._shipping.closed
+        self._shipping.leak()
+        self._shipping = self._new_shipping()
+        if closed:
+            self._shipping.close(0)
+
+    def _new_shipping(self) -> Shipping:
+        return Shipping(self._make_producer, self._properties, self._headers, self._lost)
+
+    def _make_producer(self, properties: dict[str, Any]) -> ProducerLike:
+        lifetime.close_at_exit_of_child(self)
+        return Producer(properties)
+
+    def _try_properties(self) -> None:
+        """Make a Producer and let it go: it starts no connection, and librdkafka names what it does not accept."""
+        try:
+            Producer({**self._properties, "log_level": 0})
+        except KafkaException as error:
+            raise ValueError(f"librdkafka: {error.args[0].str()}") from error
+
+    def _payload(self, record: logging.LogRecord) -> str | bytes:
+        formatter = self.formatter
+        if formatter is not self._known_formatter:
+            self._known_formatter = formatter
+            self._format_bytes = _bytes_of(formatter)
+        return self._format_bytes(record) if self._format_bytes else self.format(record)
+
+    def _send(self, record: logging.LogRecord) -> None:
+        shipping = self._shipping
+        payload = self._payload(record)
+        topic = self._topic if isinstance(self._topic, str) else self._topic(record)
+        key = self._key_of(record) if self._key_of else None
+        produce = shipping.produce
+        try:
+            produce(topic, payload, key)
+        except KafkaException as error:
+            if not error.args[0].fatal():
+                raise
+            shipping.replace(produce)
+            shipping.produce(topic, payload, key)
+        next(shipping.tally.sent)
+
+    def _rescue(self, record: logging.LogRecord, error: Exception) -> None:
+        """Send the record in a form that can be sent, or count it as dropped; called while handling ``error``."""
+        last: Exception | None = error
+        for limit, marks in self._forms(record, error):
+            last = attempt(functools.partial(self._send_portable, record, limit, marks), lambda again: again)
+            if last is None:
+                return
+        self._shipping.tally.drop(reason := _reason(last or error))
+        self._tell(reason, record)
+        self.handleError(record)
+
+    def _forms(self, record: logging.LogRecord, error: Exception) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
+        """The record made safe, then cut shorter and shorter; nothing where no other form can help."""
+        marks: dict[str, Any] = {}
+        if not isinstance(error, (BufferError, ClosedHandlerError, KafkaException)):
+            marks["logging_error"] = f"{type(error).__name__}: {text_of(error)}"
+            yield None, marks
+        elif not _is_too_large(error):
+            return
+        size = attempt(lambda: _size(self._payload(record)), lambda _: None)
+        for part in _CUTS:
+            yield self._largest // part, {"truncated": True, "original_size": size, **marks}
+
+    def _send_portable(self, record: logging.LogRecord, limit: int | None, marks: Mapping[str, Any]) -> None:
+        self._send(portable(record, limit, marks))
+
+    def _lost(self, reason: str) -> None:
+        """A message was given up or refused after Kafka's client had taken it; runs where callbacks are served."""
+        busy, self._guard.busy = self._guard.busy, True
+        self._tell(reason, None)
+        self._guard.busy = busy
+
+    def _tell(self, reason: str, record: logging.LogRecord | None) -> None:
+        if self._on_drop:
+            attempt(functools.partial(self._on_drop, reason, record), lambda _: None)
+
+
+def _bytes_of(formatter: logging.Formatter | None) -> Callable[[logging.LogRecord], bytes] | None:
+    """Our formatter's shorter way, unless a subclass says otherwise."""
+    if isinstance(formatter, LogstashFormatter) and type(formatter).format is LogstashFormatter.format:
+        return formatter.format_bytes
+    return None
+
+
+def _size(payload: str | bytes) -> int:
+    return len(payload.encode("utf-8", "replace") if isinstance(payload, str) else payload)
+
+
+def _is_too_large(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+
+def _reason(error: Exception) -> str:
+    """The word under which a dropped record is counted."""
+    if isinstance(error, BufferError):
+        return "queue_full"
+    if isinstance(error, ClosedHandlerError):
+        return "closed"
+    if isinstance(error, KafkaException):
+        return str(error.args[0].name().strip("_").lower())
+    return "unformattable"

@@ -1,0 +1,120 @@
+"""All that a handler owns in one process: the Producer (made late, replaced after a fatal error) and the tally.
+
+A forked child gets a new one. Knows nothing of log records.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from confluent_kafka import KafkaError
+
+from kafka_logging.stats import HandlerStats, Tally
+from kafka_logging.transport import ProducerLike, Transport
+
+MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
+
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+_SAME_SHUTDOWN_SECONDS = 1.0
+
+
+class ClosedHandlerError(Exception):
+    """A record came after the handler was closed."""
+
+
+class Shipping:
+    """``produce(topic, payload, key)`` takes a message; ``on_lost(reason)`` hears of each one that was not delivered.
+
+    ``origin`` names this process among all that ever ran; with a number it makes a record's id.
+    """
+
+    def __init__(
+        self,
+        make: MakeProducer,
+        properties: Mapping[str, Any],
+        headers: Sequence[tuple[str, str | bytes]],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self.tally = Tally()
+        self.origin = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() // 1_000_000:x}"
+        self.produce: Callable[..., None] = self._produce_first
+        self._make = make
+        self._properties = properties
+        self._headers = list(headers)
+        self._on_lost = on_lost
+        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._transport: Transport | None = None
+        self._retiring: Transport | None = None
+        self._flush_failed_at = float("-inf")
+
+    @property
+    def closed(self) -> bool:
+        """Whether every message is refused."""
+        return self.produce is _refuse
+
+    def stats(self) -> HandlerStats:
+        """The tally with what the Producers hold now."""
+        return self.tally.stats([line.producer for line in (self._transport, self._retiring) if line])
+
+    def flush(self, timeout: float) -> None:
+        """Wait until all is delivered, at most ``timeout`` seconds."""
+        transport = self._transport
+        if transport and transport.producer.flush(timeout):
+            self._flush_failed_at = time.monotonic()
+
+    def close(self, timeout: float) -> None:
+        """Take nothing more, deliver within ``timeout`` seconds what is queued, and count the rest.
+
+        ``logging.shutdown`` flushes and then closes: when that flush has just failed, its wait is not repeated.
+        """
+        if time.monotonic() - self._flush_failed_at < _SAME_SHUTDOWN_SECONDS:
+            timeout = 0
+        with self._lock:
+            self.produce = _refuse
+            self._retire(timeout)
+
+    def replace(self, failed: Callable[..., None]) -> None:
+        """A new Producer instead of the one of ``failed``, which had a fatal error, unless another thread was first."""
+        with self._lock:
+            if self.produce is failed:
+                self.produce = self._produce_first
+                self._retire(timeout=0)
+
+    def leak(self) -> None:
+        """In a forked child: never destroy the parent's Producers."""
+        for transport in (self._transport, self._retiring):
+            if transport:
+                transport.leak()
+
+    def _produce_first(self, topic: str, payload: bytes | str, key: bytes | str | None) -> None:
+        with self._lock:
+            if self._transport is None and self.produce is not _refuse:
+                self._transport = Transport(self._make, self._properties, self._report)
+                produce = self._transport.producer.produce
+                self.produce = functools.partial(produce, headers=self._headers) if self._headers else produce
+            produce = self.produce
+        produce(topic, payload, key)
+
+    def _retire(self, timeout: float) -> None:
+        self._retiring, self._transport = self._transport, None
+        if self._retiring:
+            self.tally.purge("purge_queue", self._retiring.close(timeout))
+            self._retiring = None
+
+    def _report(self, error: KafkaError) -> None:
+        reason = error.name().strip("_").lower()
+        if error.code() in _PURGED:
+            self.tally.purge(reason)
+        else:
+            self.tally.fail()
+        self._on_lost(reason)
+
+
+def _refuse(*_: object) -> None:
+    raise ClosedHandlerError("the handler is closed")

@@ -1,0 +1,80 @@
+"""What became of every record: the tally a handler keeps and the numbers it shows."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerStats:
+    """``emitted = delivered + queued + sum(dropped) + failed``, always.
+
+    ``emitted`` counts records that passed the handler's level and filters in this process; ``queued`` ones are being
+    formatted or wait for the broker; ``dropped`` ones were given up here, by reason; for ``failed`` ones the broker
+    or the message timeout said no (such a record may have arrived all the same: compare ``record_id``).
+    """
+
+    emitted: int
+    delivered: int
+    queued: int
+    dropped: Mapping[str, int]
+    failed: int
+
+    def __post_init__(self) -> None:
+        if self.emitted != self.delivered + self.queued + sum(self.dropped.values()) + self.failed:
+            raise ValueError(f"records unaccounted for: {self}")
+
+
+class Tally:
+    """Counts that several threads raise without a lock: ``next`` on an ``itertools.count`` is one C call."""
+
+    def __init__(self) -> None:
+        self.emitted = itertools.count()
+        self.sent = itertools.count()
+        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._dropped: Counter[str] = Counter()
+        self._purged: Counter[str] = Counter()
+        self._failed = 0
+
+    def drop(self, reason: str) -> None:
+        """A record was given up before it reached the Producer."""
+        with self._lock:
+            self._dropped[reason] += 1
+
+    def purge(self, reason: str, number: int = 1) -> None:
+        """Records were given up after they had reached the Producer, at close."""
+        if number:
+            with self._lock:
+                self._purged[reason] += number
+
+    def fail(self) -> None:
+        """The broker refused a record, or its time ran out."""
+        with self._lock:
+            self._failed += 1
+
+    def sent_so_far(self) -> int:
+        """How many records the Producer took."""
+        return _value(self.sent)
+
+    def stats(self, queues: Iterable[Sized]) -> HandlerStats:
+        """The numbers at one instant; ``queues`` are the Producers, whose length is what they still hold.
+
+        The order of reading matters: ``sent`` first and ``emitted`` last, so that a record on its way is ``queued``.
+        """
+        with self._lock:
+            sent = _value(self.sent)
+            settled = self._failed + sum(self._purged.values())
+            waiting = min(sum(len(queue) for queue in queues), sent - settled)
+            dropped = self._dropped + self._purged
+            emitted = _value(self.emitted)
+            underway = emitted - sent - sum(self._dropped.values())
+            return HandlerStats(emitted, sent - settled - waiting, waiting + underway, dict(dropped), self._failed)
+
+
+def _value(count: itertools.count[int]) -> int:
+    """The next number of a count without taking it; its repr, ``count(7)``, is the one way that has no side effect."""
+    return int(repr(count)[len("count(") : -1])

@@ -1,0 +1,99 @@
+"""Kafka logging without Kafka, for tests: ``CaptureHandler`` is the real handler on a Producer that keeps messages."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from kafka_logging.handler import KafkaLoggingHandler
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was produced."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, str | bytes], ...] = ()
+
+
+class FakeProducer:
+    """A ``confluent_kafka.Producer`` in memory.
+
+    A message is queued until a flush delivers it; ``reachable = False`` plays a dead broker. ``fault`` is raised by
+    ``produce`` when it is set. ``delivered`` has what arrived.
+    """
+
+    def __init__(self, properties: Mapping[str, Any]) -> None:
+        self.properties = dict(properties)
+        self.queued: list[Message] = []
+        self.delivered: list[Message] = []
+        self.reachable = True
+        self.fault: Exception | None = None
+        self._purged: list[Message] = []
+
+    def __len__(self) -> int:
+        return len(self.queued) + len(self._purged)
+
+    def produce(
+        self, topic: str, value: bytes | str | None = None, key: bytes | str | None = None, **more: Any
+    ) -> None:
+        """Queue the message; BufferError when ``queue.buffering.max.messages`` are waiting."""
+        if self.fault:
+            raise self.fault
+        if len(self) >= int(self.properties.get("queue.buffering.max.messages", 100_000)):
+            raise BufferError("Local: Queue full")
+        self.queued.append(Message(topic, _bytes(value) or b"", _bytes(key), tuple(more.get("headers", ()))))
+
+    def poll(self, timeout: float = 0, /) -> int:
+        """Report purged messages; waits a little, as nothing else paces a poll thread."""
+        time.sleep(min(timeout, 0.01))
+        purged, self._purged = self._purged, []
+        for message in purged:
+            self.properties["on_delivery"](KafkaError(KafkaError._PURGE_QUEUE), message)
+        return len(purged)
+
+    def flush(self, timeout: float = -1, /) -> int:
+        """Deliver what is queued, if the broker is reachable; returns at once what is left."""
+        self.poll()
+        if self.reachable:
+            self.delivered += self.queued
+            self.queued = []
+        return len(self)
+
+    def purge(self) -> None:
+        """Give up what is queued."""
+        self._purged += self.queued
+        self.queued = []
+
+
+class CaptureHandler(KafkaLoggingHandler):
+    """A KafkaLoggingHandler whose messages stay in this process: ``messages``, and ``records`` as parsed JSON."""
+
+    def __init__(self, topic: Any = "logs", **options: Any) -> None:
+        self.producers: list[FakeProducer] = []
+        super().__init__("capture:9092", topic, **options)
+
+    def _make_producer(self, properties: dict[str, Any]) -> FakeProducer:
+        self.producers.append(FakeProducer(properties))
+        return self.producers[-1]
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every message so far, delivered or not, in order."""
+        return [message for producer in self.producers for message in (*producer.delivered, *producer.queued)]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The messages as the JSON objects they hold."""
+        return [json.loads(message.value) for message in self.messages]
+
+
+def _bytes(text: bytes | str | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text

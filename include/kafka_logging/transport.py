@@ -1,0 +1,110 @@
+"""One Producer with its poll thread: made on the first record, in the process that logs, and closed within a bound.
+
+Knows how a Producer lives and dies; refuses to know what a log record is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaError
+
+POLL_SECONDS = 0.1  # how long close waits at most for the poll thread to see that it should end
+PURGE_SECONDS = 0.3
+
+
+class ProducerLike(Protocol):
+    """What is used of ``confluent_kafka.Producer``; ``kafka_logging.testing`` has another one."""
+
+    @property
+    def produce(self) -> Callable[..., None]:
+        """(topic, value, key, headers=…) puts a message on the queue, or raises BufferError or KafkaException."""
+
+    def poll(self, timeout: float = ..., /) -> int:
+        """Serve callbacks for so many seconds."""
+
+    def flush(self, timeout: float = ..., /) -> int:
+        """Wait until the queue is empty; how many are left."""
+
+    def purge(self) -> None:
+        """Give up all messages; the next poll reports them."""
+
+    def __len__(self) -> int: ...
+
+
+class Pacer:
+    """Says yes once in so many seconds."""
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    def __call__(self, _: object = None) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
+librdkafka_log = logging.getLogger("kafka_logging.librdkafka")
+librdkafka_log.addFilter(Pacer())  # librdkafka repeats itself while a broker is away
+
+
+class Transport:
+    """A running Producer; ``report(error)`` is called, from the poll thread, for each message that was not delivered.
+
+    The Producer must hold no reference back to this object: it would be destroyed by the garbage collector, at a time
+    nobody chose, perhaps in a forked child, where its native destructor hangs.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[dict[str, Any]], ProducerLike],
+        properties: Mapping[str, Any],
+        report: Callable[[KafkaError], None],
+    ) -> None:
+        over = threading.Event()
+
+        def delivered(error: KafkaError | None, _: object) -> None:
+            if error is not None and not over.is_set():
+                report(error)
+
+        self.producer = make({**properties, "on_delivery": delivered, "logger": librdkafka_log})
+        self._over = over
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=_poll, args=(self.producer, self._stop), name="kafka-logging-poll", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is shutting down and starts no threads; flush at close polls too
+            self._stop.set()
+
+    def close(self, timeout: float) -> int:
+        """Flush for ``timeout`` seconds, purge what is left (each is reported), and stop the poll thread.
+
+        Returns how many messages nobody reported on. Never ``Producer.close()``, which flushes without limit.
+        """
+        if self.producer.flush(timeout):
+            self.producer.purge()
+            self.producer.flush(PURGE_SECONDS)
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(2 * POLL_SECONDS)
+        self._over.set()  # a report that comes later is about a message counted here
+        return len(self.producer)
+
+    def leak(self) -> None:
+        """Keep the Producer for ever: in a forked child its threads are gone, and destroying it would wait for them."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.producer))
+
+
+def _poll(producer: ProducerLike, stop: threading.Event) -> None:
+    while not stop.is_set():
+        producer.poll(POLL_SECONDS)
