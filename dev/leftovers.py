@@ -6,18 +6,26 @@ supervisord names the process only of a program that had run for a second: befor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
+import psutil
 from supervisor import childutils
 
 
 def end_group(leader: int) -> None:
     """SIGKILL to every process of the group that ``leader`` began; nothing when none is left."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+
+
+def end_session(leader: int) -> None:
+    """SIGKILL to every process of the session that ``leader`` began: Airflow gives each task a group of its own."""
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 def listen() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from dev.errors import DevError
-from dev.leftovers import end_group
+from dev.leftovers import end_session
 from dev.paths import ROOT
 from dev.programs import Program, end_of, inherited_environment, wait_until
 
@@ -108,7 +108,7 @@ class Supervisor:
         """Stop every program and supervisord itself; returns when all of it has ended."""
         if not self.running():
             return
-        supervisord, groups = self._pid(), [status.pid for status in self.statuses() if status.pid]
+        supervisord = self._pid()
         # At once; the shutdown alone would stop one program after the other.
         self._server().supervisor.stopAllProcesses()
         self._server().supervisor.shutdown()
@@ -117,8 +117,7 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise DevError(f"supervisord did not stop within {seconds:.0f} s. {end_of(self.log)}")
             time.sleep(0.1)
-        for group in groups:
-            end_group(group)
+        end_session(supervisord)
 
     @property
     def _conf(self) -> Path:

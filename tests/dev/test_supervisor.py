@@ -16,10 +16,11 @@ from dev.ports import free_ports
 from dev.programs import Program, wait_until
 from dev.supervisor import Supervisor
 
-# Begins a child of its own that outlives it, as a scheduler's workers do, and says both process ids.
+# Begins a child that outlives it and says both process ids. GROUP: None for one like a scheduler's worker, 0 for one
+# like an Airflow task, which has a process group of its own.
 _PARENT = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=GROUP)
 print("started", os.getpid(), child.pid)
 time.sleep(600)
 """
@@ -55,7 +56,7 @@ def running(pid: int) -> bool:
 
 
 def test_a_killed_program_is_started_again_and_its_children_end(supervisor: Supervisor) -> None:
-    worker = program(supervisor.folder, _PARENT)
+    worker = program(supervisor.folder, _PARENT.replace("GROUP", "None"))
     supervisor.start(worker)
     eventually(lambda: worker.log.exists() and len(starts(worker.log)) == 1)
     eventually(lambda: supervisor.statuses()[0].state == "RUNNING")
@@ -65,8 +66,9 @@ def test_a_killed_program_is_started_again_and_its_children_end(supervisor: Supe
     eventually(lambda: not running(child))
 
 
-def test_a_shutdown_ends_programs_and_their_children(supervisor: Supervisor) -> None:
-    worker = program(supervisor.folder, _PARENT)
+@pytest.mark.parametrize("group", ["None", "0"])
+def test_a_shutdown_ends_programs_and_their_children(supervisor: Supervisor, group: str) -> None:
+    worker = program(supervisor.folder, _PARENT.replace("GROUP", group))
     supervisor.start(worker)
     eventually(lambda: worker.log.exists() and len(starts(worker.log)) == 1)
     supervisor.shutdown()
@@ -75,7 +77,7 @@ def test_a_shutdown_ends_programs_and_their_children(supervisor: Supervisor) -> 
 
 
 def test_a_stopped_program_stays_stopped_until_it_is_started(supervisor: Supervisor) -> None:
-    worker = program(supervisor.folder, _PARENT)
+    worker = program(supervisor.folder, _PARENT.replace("GROUP", "None"))
     supervisor.start(worker)
     supervisor.stop(worker.name)
     assert [status.state for status in supervisor.statuses()] == ["STOPPED"]
