@@ -364,7 +364,7 @@ def test_stats_that_do_not_add_up_cannot_be_made() -> None:
 STEPS = ("log", "bad call", "flush", "broker down", "broker up", "fault", "no fault", "fatal", "close")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=30))
 def test_the_identity_holds_after_every_step(steps: list[str]) -> None:
     handler = CaptureHandler(queue_max_messages=5)
