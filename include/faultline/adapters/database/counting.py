@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, tuple_, update
@@ -123,11 +124,14 @@ def _add(
         .returning(count_batches.c.id)
     ).scalar_one()
     checkpoint("counts:batch")
-    sets = {error.labels: _labels_text(error.labels) for error in errors}
-    ids = {labels: hashlib.sha256(text.encode()).hexdigest()[:32] for labels, text in sets.items()}
+    ids = {labels: _label_set(labels) for labels in {error.labels for error in errors}}
     connection.execute(
         insert_or_ignore(connection, label_sets),
-        [{"id": ids[labels], "topic": labels["topic"], "labels": text} for labels, text in sets.items()],
+        # In one order for everyone: on PostgreSQL the second to insert a row waits for the first.
+        sorted(
+            ({"id": id, "topic": labels["topic"], "labels": _labels_text(labels)} for labels, id in ids.items()),
+            key=itemgetter("id"),
+        ),
     )
     checkpoint("counts:labels")
     connection.execute(insert(counts), [_row(error, ids[error.labels], batch) for error in errors])
@@ -162,6 +166,10 @@ def _error_count(row: Any) -> ErrorCount:
         sample_partition=row.sample_partition,
         sample_offset=row.sample_offset,
     )
+
+
+def _label_set(labels: Labels) -> str:
+    return hashlib.sha256(_labels_text(labels).encode()).hexdigest()[:32]
 
 
 def _labels_text(labels: Labels) -> str:

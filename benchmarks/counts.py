@@ -1,0 +1,175 @@
+"""How fast records are counted: decode + count + one SQL transaction a batch, beside what one would write by hand.
+
+The peers run over the same batches in the same process: a loop with orjson and a Counter (no fingerprints, samples,
+positions or database), and pandas' own groupby over columns that are decoded already.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from faultline.adapters.database import Database
+from faultline.alerting.counts import LABEL_COLUMNS, complete_to, count_events
+from faultline.model import OffsetRange, TopicPartition
+from faultline.records.decode import decode
+from faultline.records.source import RAW_SCHEMA
+from faultline.settings import Settings, TopicConfig
+
+RECORDS = 500_000
+BATCH = 50_000
+TOPIC = TopicConfig(name="app-logs")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LEVELS = ["INFO"] * 90 + ["WARNING"] * 5 + ["ERROR"] * 5
+MESSAGES = [
+    "order %d accepted for customer %d",
+    "payment of cart %d refused: card %d expired",
+    "connection to 10.0.3.%d:5432 refused after %d ms",
+    "user %d logged in from session %d",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One way of counting: how long it took over all batches and the processor time it used, in seconds."""
+
+    name: str
+    seconds: float
+    processor: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return RECORDS / self.seconds
+
+
+def main() -> None:
+    """Print the table of rates."""
+    console = Console()
+    batches = [_batch(start) for start in track(range(0, RECORDS, BATCH), "writing records", console=console)]
+    with tempfile.TemporaryDirectory() as folder:
+        results = list(_results(batches, Path(folder)))
+    console.print(_table(results, batches))
+
+
+def _results(batches: Sequence[pa.Table], folder: Path) -> Iterable[Result]:
+    span = Settings().event_time_span
+    decoded = [decode(batch, TOPIC, event_time_span=span) for batch in batches]
+    counted = [count_events(events, TOPIC, bucket=timedelta(seconds=10)) for events in decoded]
+    with Database(f"sqlite:///{folder / 'counts.db'}") as database:
+        database.migrate()
+        yield _time("faultline: decode + count + record", _whole_way(database, span), batches)
+    yield _time("  of it: decode", lambda batch: decode(batch, TOPIC, event_time_span=span), batches)
+    yield _time(
+        "  of it: count_events", lambda events: count_events(events, TOPIC, bucket=timedelta(seconds=10)), decoded
+    )
+    with Database(f"sqlite:///{folder / 'rows.db'}") as database:
+        database.migrate()
+        positions = iter(range(0, RECORDS, BATCH))
+        yield _time("  of it: record_counts (SQLite)", lambda rows: _record(database, next(positions), rows), counted)
+    yield _time("peer: orjson loop + Counter", _by_hand, batches)
+    yield _time("peer: pandas groupby only", _pandas_only, decoded)
+
+
+def _whole_way(database: Database, span: timedelta) -> Callable[[pa.Table], None]:
+    positions = iter(range(0, RECORDS, BATCH))
+
+    def count(batch: pa.Table) -> None:
+        events = decode(batch, TOPIC, event_time_span=span)
+        ranges = [_range(next(positions))]
+        done = complete_to(events, ranges, caught_up=[], at=NOON + timedelta(days=1))
+        database.record_counts(ranges, count_events(events, TOPIC, bucket=timedelta(seconds=10)), done)
+
+    return count
+
+
+def _record(database: Database, start: int, counts: list) -> None:
+    database.record_counts([_range(start)], counts)
+
+
+def _by_hand(batch: pa.Table) -> Counter[tuple[object, ...]]:
+    counter: Counter[tuple[object, ...]] = Counter()
+    for raw in batch["raw"].to_pylist():
+        record = orjson.loads(raw)
+        bucket = datetime.fromisoformat(record["@timestamp"]).timestamp() // 10
+        counter[(bucket, record["appName"], record["environment"], record["source_host"], record["levelname"])] += 1
+    return counter
+
+
+def _pandas_only(events: pa.Table) -> object:
+    frame = events.select(["timestamp", *LABEL_COLUMNS, "fingerprint"]).to_pandas()
+    frame["bucket"] = frame["timestamp"].dt.floor("10s")
+    return frame.groupby(["bucket", *LABEL_COLUMNS, "fingerprint"], dropna=False)["timestamp"].agg(
+        ["size", "min", "max"]
+    )
+
+
+def _time(name: str, work: Callable[[object], object], items: Sequence[object]) -> Result:
+    start, processor = time.perf_counter(), time.process_time()
+    for item in items:
+        work(item)
+    return Result(name, time.perf_counter() - start, time.process_time() - processor)
+
+
+def _table(results: Sequence[Result], batches: Sequence[pa.Table]) -> Table:
+    size = sum(batch["raw"].nbytes for batch in batches) / RECORDS
+    table = Table(title=f"counting {RECORDS:,} records of {size:.0f} bytes, {BATCH:,} a batch")
+    for heading in ("what", "records/s", "CPU µs a record", "CPU / faultline"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for result in results:
+        ratio = result.processor / results[0].processor
+        table.add_row(result.name, f"{result.rate:,.0f}", f"{1e6 * result.processor / RECORDS:.2f}", f"{ratio:.2f}")
+    return table
+
+
+def _range(start: int) -> OffsetRange:
+    return OffsetRange(TopicPartition(TOPIC.name, "generation-1", 0), start, start + BATCH)
+
+
+def _batch(start: int) -> pa.Table:
+    """Records of ten services on twenty hosts, ten thousand a second, one in ten of them a warning or worse."""
+    rng = random.Random(start)
+    columns = [
+        pa.array(["generation-1"] * BATCH, pa.string()),
+        pa.array([0] * BATCH, pa.int32()),
+        pa.array(range(start, start + BATCH), pa.int64()),
+        pa.array([NOON + timedelta(microseconds=100 * start)] * BATCH, pa.timestamp("us", tz="UTC")),
+        pa.nulls(BATCH, pa.binary()),
+        pa.array([_record_bytes(rng, offset) for offset in range(start, start + BATCH)], pa.large_binary()),
+    ]
+    return pa.table(columns, schema=RAW_SCHEMA)
+
+
+def _record_bytes(rng: random.Random, offset: int) -> bytes:
+    """One record as LogstashFormatterV1 writes it."""
+    return orjson.dumps(
+        {
+            "@timestamp": (NOON + timedelta(microseconds=100 * offset)).isoformat(timespec="milliseconds"),
+            "levelname": rng.choice(LEVELS),
+            "appName": f"service-{offset % 10}",
+            "environment": "prod",
+            "source_host": f"host-{rng.randrange(20)}",
+            "name": "shop.orders",
+            "message": rng.choice(MESSAGES) % (rng.randrange(256), rng.randrange(100_000)),
+            "pathname": "/srv/shop/orders.py",
+            "lineno": rng.randrange(500),
+            "process": 4711,
+            "request_id": f"{rng.getrandbits(64):016x}",
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
