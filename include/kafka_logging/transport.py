@@ -52,8 +52,7 @@ class Pacer:
         return True
 
 
-librdkafka_log = logging.getLogger("kafka_logging.librdkafka")
-librdkafka_log.addFilter(Pacer())  # librdkafka repeats itself while a broker is away
+_seldom = Pacer()  # librdkafka repeats itself while a broker is away
 
 
 class Transport:
@@ -75,7 +74,9 @@ class Transport:
             if error is not None and not over.is_set():
                 report(error)
 
-        self.producer = make({**properties, "on_delivery": delivered, "logger": librdkafka_log})
+        log = logging.getLogger("kafka_logging.librdkafka")  # not earlier: fileConfig disables the loggers there are
+        log.addFilter(_seldom)
+        self.producer = make({**properties, "on_delivery": delivered, "logger": log})
         self._over = over
         self._stop = threading.Event()
         self._thread = threading.Thread(
