@@ -70,9 +70,10 @@ def logs(
     """Follow the servers' logs until Ctrl-C."""
     with told_plainly():
         found = {row.name: row.log for row in local_stack().supervisor.statuses()}
-        unknown = sorted(set(programs or ()) - found.keys())
-        if unknown or not found:
-            raise DevError(f"not running: {', '.join(unknown) or 'anything'}. Running: {', '.join(found) or 'nothing'}")
+        if not found:
+            raise DevError("nothing runs; start the servers with make up")
+        if unknown := sorted(set(programs or ()) - found.keys()):
+            raise DevError(f"no such program: {', '.join(unknown)}; there are {', '.join(found)}")
     files = [str(log) for name, log in found.items() if (not programs or name in programs) and log.exists()]
     try:
         subprocess.run(["tail", f"--lines={lines}", "--follow=name", "--retry", *files], check=False)

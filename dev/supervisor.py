@@ -177,6 +177,7 @@ def _program_settings(program: Program) -> str:
         "redirect_stderr": "true",
         "stdout_logfile_maxbytes": "20MB",
         "stdout_logfile_backups": 1,
+        "startretries": 2,
         "autostart": "false",
         "autorestart": "true",
         "stopsignal": program.stop_signal.name.removeprefix("SIG"),

@@ -18,7 +18,7 @@ from dev.jars import fetch, find_tool
 from dev.java import find_java
 from dev.paths import STATE, profile_folder
 from dev.ports import Ports, free_ports
-from tests.servers import HdfsServer, KafkaServer, PostgresServer
+from tests.servers import HdfsServer, KafkaServer, PostgresServer, running
 
 _BREAKABLE = {"kafka_server", "hdfs_server"}
 
@@ -50,20 +50,20 @@ def server_ports() -> Ports:
 
 @pytest.fixture(scope="session")
 def _shared_kafka(state_folder: Path, server_ports: Ports) -> Iterator[KafkaServer]:
-    with KafkaServer(state_folder / "kafka", find_java(), fetch("kafka", find_tool()), server_ports) as server:
+    with running(KafkaServer(state_folder / "kafka", find_java(), fetch("kafka", find_tool()), server_ports)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def _shared_hdfs(state_folder: Path, server_ports: Ports) -> Iterator[HdfsServer]:
-    with HdfsServer(state_folder / "hdfs", find_java(), fetch("hdfs", find_tool()), server_ports) as server:
+    with running(HdfsServer(state_folder / "hdfs", find_java(), fetch("hdfs", find_tool()), server_ports)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_server(state_folder: Path, server_ports: Ports) -> Iterator[PostgresServer]:
     """The session's PostgreSQL."""
-    with PostgresServer(state_folder / "postgres", server_ports) as server:
+    with running(PostgresServer(state_folder / "postgres", server_ports)) as server:
         yield server
 
 

@@ -1,10 +1,11 @@
-"""A real Kafka, HDFS and PostgreSQL as context managers: started on entry, stopped on exit, breakable in between."""
+"""A real Kafka, HDFS and PostgreSQL that a test can break and mend."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Protocol, TypeVar
 
 from dev.children import Child
 from dev.hdfs import Hdfs
@@ -14,28 +15,28 @@ from dev.postgres import Postgres
 from dev.programs import wait_until
 
 
-class _Server:
-    def start(self) -> None:
-        raise NotImplementedError
+class Server(Protocol):
+    """What starts, waits until it is usable, and stops."""
 
-    def stop(self) -> None:
-        raise NotImplementedError
+    def start(self) -> None: ...
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def stop(self) -> None: ...
 
 
-class KafkaServer(_Server):
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+@contextmanager
+def running(server: AnyServer) -> Iterator[AnyServer]:
+    """The server, started; stopped on the way out, also when it did not start."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class KafkaServer:
     """One broker."""
 
     def __init__(self, folder: Path, java: Path, jars: Path, ports: Ports) -> None:
@@ -66,7 +67,7 @@ class KafkaServer(_Server):
         self.child.resume()
 
 
-class HdfsServer(_Server):
+class HdfsServer:
     """A NameNode and three DataNodes."""
 
     def __init__(self, folder: Path, java: Path, jars: Path, ports: Ports) -> None:
@@ -105,7 +106,7 @@ class HdfsServer(_Server):
         return all(child.alive() for child in (self.namenode, *self.datanodes))
 
 
-class PostgresServer(_Server):
+class PostgresServer:
     """One PostgreSQL."""
 
     def __init__(self, folder: Path, ports: Ports) -> None:
