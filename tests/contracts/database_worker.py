@@ -1,10 +1,12 @@
-"""What the processes do that are killed: a job of counting, evaluating or sending, up to a named step."""
+"""What other processes do: migrate, count, evaluate or send, and die by SIGKILL when they reach a named step."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from faultline.adapters.database import Database
@@ -16,6 +18,10 @@ from faultline.testing.receivers import DELIVERED
 from tests.contracts.values import NOON, P0, P1, alert, count, evaluation, notification, span
 
 BATCHES = 3
+
+# One process that has imported everything, and forks a worker of its own for each job.
+WORKERS = multiprocessing.get_context("forkserver")
+WORKERS.set_forkserver_preload([__name__])
 
 
 class FileReceiver:
@@ -51,6 +57,13 @@ def evaluate_all(database: Database) -> None:
     database.record_evaluation(lease, evaluation(notification(), notification(episode="e2"), alerts=(alert(),)))
 
 
+def start(url: str, job: str, step: str = "", sent: str = "") -> ForkServerProcess:
+    """Do the job in a process of its own."""
+    process = WORKERS.Process(target=work, args=(url, job, step, sent))
+    process.start()
+    return process
+
+
 def work(url: str, job: str, step: str, sent: str) -> None:
     """Do the job, and die by SIGKILL on reaching the step."""
 
@@ -59,7 +72,9 @@ def work(url: str, job: str, step: str, sent: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with Database(url, checkpoint=die) as database:
-        if job == "count":
+        if job == "migrate":
+            database.migrate()
+        elif job == "count":
             count_all(database)
         elif job == "evaluate":
             evaluate_all(database)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import signal
 from datetime import timedelta
@@ -13,22 +12,16 @@ import pytest
 from faultline.adapters.database import Database
 from faultline.dispatch.delivery import OutboxState
 from faultline.dispatch.outbox import dispatch_due
-from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, work
+from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, start
 from tests.contracts.values import NOON, P0, P1, SECOND, alert, count, evaluation, notification
 
 COUNT_STEPS = ["counts:position", "counts:batch", "counts:labels", "counts:rows", "counts:committed"]
 EVALUATION_STEPS = ["lease", "alerts", "transitions", "suppressions", "outbox", "committed"]
 
 
-# One process that has imported everything, and forks a worker of its own for each test.
-WORKERS = multiprocessing.get_context("forkserver")
-WORKERS.set_forkserver_preload(["tests.contracts.database_worker"])
-
-
 def kill_at(step: str, database_url: str, job: str, sent: Path | None = None) -> None:
     """Run the job in a process of its own, which must die at the step."""
-    worker = WORKERS.Process(target=work, args=(database_url, job, step, str(sent or "")))
-    worker.start()
+    worker = start(database_url, job, step, str(sent or ""))
     worker.join(60)
     assert worker.exitcode == -signal.SIGKILL
 

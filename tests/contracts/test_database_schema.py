@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -17,6 +14,7 @@ from faultline.adapters.database.connect import open_engine
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.tables import metadata
 from faultline.errors import PermanentError, TransientError
+from tests.contracts.database_worker import start
 from tests.contracts.values import P0, count, span
 
 
@@ -33,14 +31,13 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert database.positions([P0]) == {P0: 1}
 
 
-def test_two_that_migrate_at_once_both_succeed(database_url: str) -> None:
-    script = (
-        "import sys; from faultline.adapters.database import Database\n"
-        "database = Database(sys.argv[1]); database.migrate(); print(database.totals())"
-    )
-    with ThreadPoolExecutor(3) as pool:
-        runs = list(pool.map(lambda _: _python(script, database_url), range(3)))
-    assert runs == [(0, "{}\n", "")] * 3
+def test_several_that_migrate_at_once_all_succeed(database_url: str) -> None:
+    workers = [start(database_url, "migrate") for _ in range(3)]
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    with Database(database_url) as database:
+        assert database.totals() == {}
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database: Database) -> None:
@@ -73,8 +70,3 @@ def test_a_failed_migration_leaves_nothing_behind(database_url: str) -> None:
     with engine.connect() as connection, pytest.raises(Exception, match="leases"):
         connection.execute(text("SELECT 1 FROM leases"))
     engine.dispose()
-
-
-def _python(script: str, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
