@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faultline.model import OffsetRange
+
 
 class FaultlineError(Exception):
     """Base of every error Faultline raises on purpose."""
@@ -19,6 +21,23 @@ class TransientError(FaultlineError):
 
 class PermanentError(FaultlineError):
     """Trying again cannot help; the message says what to do."""
+
+
+class LostRange(PermanentError):
+    """Kafka no longer holds offsets that were never archived; ``ranges`` has exactly these."""
+
+    def __init__(self, ranges: Sequence[OffsetRange]) -> None:
+        self.ranges = tuple(ranges)
+        lost = ", ".join(f"{span} ({len(span)} offsets)" for span in self.ranges)
+        super().__init__(f"Kafka no longer holds {lost}: deleted by retention before they were read")
+
+
+class TopicMissing(PermanentError):
+    """Kafka has no topic of this name (yet)."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"there is no topic {topic!r}")
 
 
 class Superseded(FaultlineError):

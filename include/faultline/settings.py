@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     archive_batch_rows: int = Field(default=250_000, ge=1)
     archive_batch_bytes: int = Field(default=256 * 2**20, ge=1)
     event_time_span: Duration = Field(
-        default=timedelta(days=7), description="event times farther than this from Kafka's timestamp do not choose the partition"
+        default=timedelta(days=7),
+        description="event times farther than this from Kafka's timestamp do not choose the partition",
     )
     count_bucket: Duration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
     count_batch_rows: int = Field(default=50_000, ge=1)
@@ -137,7 +138,9 @@ def load_yaml(model: type[Model], text: str, file: str) -> Model:
     except ValidationError as error:
         raise ConfigurationError(
             [
-                Fault(file, line_of(data, detail["loc"]), _sentence(model, detail["loc"], detail["type"], detail["msg"]))
+                Fault(
+                    file, line_of(data, detail["loc"]), _sentence(model, detail["loc"], detail["type"], detail["msg"])
+                )
                 for detail in error.errors()
             ]
         ) from None
@@ -166,6 +169,12 @@ def line_of(data: Any, path: Sequence[str | int]) -> int:
     return line
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'this'?`` for the known name most like an unknown one; empty when none is like it."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _plain(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {key: _plain(value) for key, value in data.items()}
@@ -177,9 +186,7 @@ def _plain(data: Any) -> Any:
 def _sentence(model: type[BaseModel], path: tuple[str | int, ...], kind: str, message: str) -> str:
     where = ".".join(str(step) for step in path)
     if kind == "extra_forbidden":
-        known = sorted(_field_names(model))
-        near = difflib.get_close_matches(str(path[-1]), known, n=1)
-        return f"unknown field {path[-1]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"unknown field {path[-1]!r}{nearest(str(path[-1]), _field_names(model) - {path[-1]})}"
     if kind == "missing":
         return f"missing field {where!r}"
     return f"{where}: {message.removeprefix('Value error, ')}" if where else message

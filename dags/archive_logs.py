@@ -1,0 +1,103 @@
+"""# Archive logs from Kafka to HDFS
+
+Appends every record of the configured topics to one Delta table per topic, partitioned by `dt` and `hr` (event time,
+UTC). Rows and progress are one atomic commit, so each record is archived exactly once, whatever is killed or run twice.
+
+**What a run takes:** per topic partition, everything from the position stored in the table up to the broker's offset
+at the end of the run's data interval. A retry, a late run or a run after a pause picks up where the last commit ended.
+
+**By hand:** *Trigger* archives up to now. Choose `topics` to narrow it, `verify` to prove the tables afterwards,
+`dry_run` to see the plan in the log of `plan` and append nothing.
+
+**Backfill:** any interval, any number of times, beside live runs. What is archived already is not appended again; a
+backfill run proves the tables instead.
+
+**When it fails:**
+
+- *HDFS in safe mode, Kafka away:* retried with backoff; the next run catches up, nothing is lost while Kafka keeps it.
+- *Offsets no longer in Kafka:* `plan` fails at once and names the exact lost range. Nothing is skipped.
+- *Superseded:* another run wrote the same range first. The retry finds nothing left to do.
+
+Schedule: the cron expression in `FAULTLINE_ARCHIVE_SCHEDULE`, every ten minutes unless set.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+
+
+@dag(
+    schedule=CronDataIntervalTimetable(os.environ.get("FAULTLINE_ARCHIVE_SCHEDULE", "*/10 * * * *"), timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,  # a run starts at the stored position, so the next one covers what was missed
+    max_active_runs=1,
+    default_args={
+        "owner": "faultline",
+        "retries": 6,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=2),
+    },
+    params={
+        "topics": Param(
+            [], type="array", items={"type": "string"}, title="Topics", description="none: all of topics.yaml"
+        ),
+        "verify": Param(False, type="boolean", title="Verify afterwards", description="prove each table once appended"),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="show the plan in the log and append nothing"
+        ),
+    },
+    tags=["faultline", "archive"],
+    doc_md=__doc__,
+)
+def archive_logs() -> None:
+    @task
+    def plan(params: dict[str, Any], dag_run: Any, data_interval_end: datetime | None = None) -> list[dict[str, Any]]:
+        """The offset ranges to append, in groups; creates the tables, so that no two appends race to."""
+        from faultline_airflow import decisions, kafka, settings
+
+        from faultline.model import utc_now
+        from faultline.steps.archive import plan_archive_run
+
+        by_hand = dag_run.run_type == "manual" or data_interval_end is None
+        with decisions(), kafka() as source:
+            return plan_archive_run(
+                settings(),
+                source,
+                until=utc_now() if by_hand else data_interval_end,
+                topics=params["topics"],
+                dry_run=params["dry_run"],
+            )
+
+    @task(map_index_template="{{ group_name }}")
+    def append(group: dict[str, Any]) -> dict[str, Any]:
+        """Append one group's ranges; returns what was written."""
+        from airflow.sdk import get_current_context
+        from faultline_airflow import decisions, kafka, settings
+
+        from faultline.steps.archive import append_group
+
+        get_current_context()["group_name"] = group["name"]  # the UI names the mapped task by it
+        with decisions(), kafka() as source:
+            return append_group(settings(), source, group)
+
+    @task(trigger_rule="none_failed")
+    def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
+        """Prove the tables, when asked to and in backfills; fails with the exact ranges when it cannot."""
+        from faultline_airflow import decisions, kafka, settings
+
+        from faultline.steps.archive import require_proof, verify_topics
+
+        if params["dry_run"] or not (params["verify"] or dag_run.run_type == "backfill"):
+            return []
+        with decisions(), kafka() as source:
+            return [report.to_dict() for report in require_proof(verify_topics(settings(), source, params["topics"]))]
+
+    append.expand(group=plan()) >> verify()
+
+
+archive_logs_dag = archive_logs()

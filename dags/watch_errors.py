@@ -1,0 +1,54 @@
+"""# Count errors and page for their cause
+
+Runs all the time, in runs of a few minutes, each followed at once by the next. Two tasks beside each other:
+
+- **count_errors** reads what is new in the configured topics about once a second and counts it per bucket and labels.
+  Counts and offsets are one database transaction, so nothing is counted twice, whatever is killed.
+- **alert_sensor** evaluates `rules.yaml` about once a second: thresholds, then chains (A causes B causes C: only A
+  pages, with B and C folded in), and sends what is due to the receivers. An episode and its messages are one database
+  transaction, so nothing is lost between deciding and sending.
+
+Neither needs HDFS.
+
+**Changing rules:** edit the rules file; the next evaluation uses it. A file with a fault is refused: the last good
+rules stay in force, and the log of `alert_sensor` and `faultline status` show the fault with file and line.
+
+**When it fails:** with Kafka or the database away, both tasks wait and go on where they were. A killed task is retried
+within seconds; what was in flight is counted by its successor. Pausing the DAG stops alerts after the current run.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import dag, task
+from faultline_airflow import AlertSensor
+
+
+@dag(
+    schedule="@continuous",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "faultline", "retries": 10, "retry_delay": timedelta(seconds=1)},
+    tags=["faultline", "alerts"],
+    doc_md=__doc__,
+)
+def watch_errors() -> None:
+    @task
+    def count_errors() -> int:
+        """Count for one budget; returns the records counted."""
+        from faultline_airflow import decisions, kafka, settings, until_budget_or_orphaned
+
+        from faultline.adapters.database import Database
+        from faultline.steps.counts import count_until
+
+        stop = until_budget_or_orphaned(settings().task_budget)
+        with decisions(), kafka() as source, Database(settings().database_url) as database:
+            return count_until(stop, settings(), source, database)
+
+    count_errors()
+    AlertSensor(task_id="alert_sensor", poke_interval=1, doc_md="Evaluate rules and chains, send what is due.")
+
+
+watch_errors_dag = watch_errors()

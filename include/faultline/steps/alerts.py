@@ -1,0 +1,197 @@
+"""The alerting task: evaluate the rules in force, record what that means, send what is due."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from faultline.adapters.database import Counted, Database
+from faultline.alerting.alerts import Evaluation
+from faultline.alerting.evaluation import evaluate, lookback
+from faultline.alerting.rules import Rules, load_rules
+from faultline.dispatch.delivery import Receiver
+from faultline.dispatch.outbox import DispatchReport, dispatch_due
+from faultline.dispatch.receivers import build_receivers, targets_of
+from faultline.errors import ConfigurationError, Fault, TransientError
+from faultline.model import TopicPartition, utc_now
+from faultline.settings import Settings
+from faultline.steps.topics import topics_of
+
+log = logging.getLogger(__name__)
+
+LEASE = "alerts"
+SENDING_ROUNDS = 4
+
+
+class AlertWatch:
+    """Evaluates while it holds the lease, and sends beside that, so that a slow receiver delays no rule.
+
+    Taking the lease supersedes every earlier holder: an orphan beside its successor records nothing.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, holder: str, *, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._lease = database.acquire_lease(LEASE, holder)
+        self._rules = RulesInForce(settings, database)
+        self._sender = Sender(database, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sender.close()
+
+    def evaluate(self) -> Evaluation | None:
+        """One evaluation now, recorded, and its messages on their way; None while no rules are in force.
+
+        Raises Superseded when someone else holds the lease, TransientError when the database is away.
+        """
+        at = self._clock()
+        rules = self._rules.at(at)
+        if rules is None:
+            return None
+        receivers = build_receivers(rules)
+        evaluation = decide(self._settings, self._database, rules, at=at)
+        self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
+        for step in evaluation.transitions:
+            log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
+        self._sender.send(receivers)
+        return evaluation
+
+
+class Sender:
+    """Rounds of dispatching in a few threads: while one round waits for a slow receiver, the next serves the others."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(SENDING_ROUNDS, "dispatch")
+        self._rounds: list[Future[DispatchReport]] = []
+
+    def send(self, receivers: Mapping[str, Sequence[Receiver]]) -> None:
+        """Start a round if there is room for one; raises what a finished round raised."""
+        finished = [each for each in self._rounds if each.done()]
+        self._rounds = [each for each in self._rounds if not each.done()]
+        if len(self._rounds) < SENDING_ROUNDS:
+            self._rounds.append(
+                self._pool.submit(dispatch_due, self._database, receivers, clock=self._clock, rng=random.Random())
+            )
+        for each in finished:
+            for attempt in each.result().attempts:
+                log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)
+
+    def close(self) -> None:
+        """Wait for the rounds under way; what they leave is due again when its loan runs out."""
+        self._pool.shutdown()
+
+
+def evaluate_until(
+    stop: Callable[[], bool],
+    settings: Settings,
+    watch: AlertWatch,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Evaluate again and again until told to stop; waits out a database that is away."""
+    while not stop():
+        try:
+            watch.evaluate()
+        except TransientError as error:
+            log.warning("Not evaluated, trying again: %s", error)
+        sleep(settings.evaluation_interval.total_seconds())
+
+
+class RulesInForce:
+    """The rules file, read again when its text changes; a faulty text leaves the last good version in force."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._path = settings.rules_file
+        self._database = database
+        self._seen: str | None = None
+        self._rules: Rules | None = None
+
+    def at(self, now: datetime) -> Rules | None:
+        """The rules in force; None when there has never been a good version."""
+        text, unreadable = _read(self._path)
+        if text != self._seen:
+            faults = (unreadable,) if unreadable else self._accept(text, now)
+            if faults:
+                self._refuse(text, faults, now)
+            self._seen = text
+        return self._rules
+
+    def _accept(self, text: str, now: datetime) -> tuple[Fault, ...]:
+        try:
+            rules = load_rules(text, str(self._path))
+        except ConfigurationError as error:
+            return error.faults
+        self._database.record_rules(str(self._path), text, rules.hash, (), now)
+        self._rules = rules
+        log.info("Rules in force: %s, version %s", self._path, rules.hash)
+        return ()
+
+    def _refuse(self, text: str, faults: tuple[Fault, ...], now: datetime) -> None:
+        log.error("The last good rules stay in force. Faults:\n%s", "\n".join(map(str, faults)))
+        self._database.record_rules(str(self._path), text, "", faults, now)
+        if self._rules is None:
+            good = self._database.last_good_rules(str(self._path))
+            self._rules = load_rules(good.text, str(self._path)) if good else None
+
+
+def _read(path: Path) -> tuple[str, Fault | None]:
+    try:
+        return path.read_text(encoding="utf-8"), None
+    except (OSError, UnicodeDecodeError) as error:
+        return str(error), Fault(str(path), 0, f"cannot be read: {error}")
+
+
+def decide(settings: Settings, database: Database, rules: Rules, *, at: datetime) -> Evaluation:
+    """One evaluation from what the database holds, not yet recorded."""
+    last = database.evaluated(LEASE)
+    since = last.watermark if last else None
+    topics = [topic.name for topic in topics_of(settings).topics if topic.count]
+    watermark = database.watermark(current_partitions(database.counted(), topics), settings.allowed_lateness)
+    earliest = min(time for time in (at, watermark, since) if time is not None)
+    return evaluate(
+        rules,
+        database.alerts(),
+        database.counts_between(topics, earliest - lookback(rules, settings.count_bucket), at + settings.count_bucket),
+        at=at,
+        watermark=watermark,
+        bucket=settings.count_bucket,
+        since=since,
+    )
+
+
+def current_partitions(counted: Sequence[Counted], topics: Collection[str]) -> list[TopicPartition]:
+    """The partitions whose counts close buckets: of each topic the generation counted last.
+
+    A topic that was deleted and created again leaves positions behind that never move.
+    """
+    newest: dict[str, Counted] = {}
+    for each in counted:
+        best = newest.get(each.partition.topic)
+        if best is None or _seen(each) > _seen(best):
+            newest[each.partition.topic] = each
+    return [
+        each.partition
+        for each in counted
+        if each.partition.topic in topics and each.partition.topic_id == newest[each.partition.topic].partition.topic_id
+    ]
+
+
+def _seen(counted: Counted) -> float:
+    return counted.complete_to.timestamp() if counted.complete_to else float("-inf")

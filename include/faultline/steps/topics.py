@@ -1,0 +1,25 @@
+"""Which topics there are to work on: ``topics.yaml`` as the settings name it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from faultline.errors import ConfigurationError, Fault, PermanentError
+from faultline.settings import Settings, TopicConfig, TopicsFile, load_topics
+
+
+def topics_of(settings: Settings) -> TopicsFile:
+    """``topics.yaml``; ConfigurationError when it cannot be read."""
+    try:
+        text = settings.topics_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Fault(str(settings.topics_file), 0, f"cannot be read: {error}")]) from error
+    return load_topics(text, str(settings.topics_file))
+
+
+def archived_topics(settings: Settings, names: Sequence[str] = ()) -> list[TopicConfig]:
+    """The topics to archive: those named, or all; PermanentError for a name that ``topics.yaml`` lacks."""
+    topics = {topic.name: topic for topic in topics_of(settings).topics if topic.archive}
+    if unknown := [name for name in names if name not in topics]:
+        raise PermanentError(f"not an archived topic of {settings.topics_file}: {', '.join(unknown)}")
+    return [topics[name] for name in names or topics]

@@ -1,0 +1,97 @@
+"""Airflow's side of Faultline: where tasks get their settings, how errors end a task, and the alert sensor.
+
+Every heavy import sits inside a function: Airflow imports this file in each of its components.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from faultline.adapters.kafka import KafkaSource
+    from faultline.settings import Settings
+    from faultline.steps.alerts import AlertWatch
+
+
+def settings() -> Settings:
+    """Faultline's settings as this Airflow component sees them: the ``FAULTLINE_*`` environment."""
+    from faultline.settings import Settings
+
+    return Settings()
+
+
+@contextmanager
+def kafka() -> Iterator[KafkaSource]:
+    """The Kafka of the settings, closed afterwards."""
+    from faultline.adapters.kafka import KafkaSource
+
+    with KafkaSource(settings().kafka_bootstrap_servers, settings().kafka_properties) as source:
+        yield source
+
+
+@contextmanager
+def decisions() -> Iterator[None]:
+    """A PermanentError fails the task at once; every other error is left to the task's retries."""
+    from faultline.errors import PermanentError
+
+    try:
+        yield
+    except PermanentError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def until_budget_or_orphaned(budget: timedelta) -> Callable[[], bool]:
+    """Says when a continuous task should stop: its time is used up, or the supervisor that started it has died.
+
+    Airflow does not end the task of a dead supervisor and soon starts a successor beside it. The database refuses the
+    orphan's writes anyway; this ends it early.
+    """
+    parent, end = os.getppid(), time.monotonic() + budget.total_seconds()
+    return lambda: time.monotonic() >= end or os.getppid() != parent
+
+
+class AlertSensor(BaseSensorOperator):
+    """Evaluates the rules about once a second and sends what is due; ends successfully when its budget is used up."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(mode="poke", **kwargs)
+        self._watch: AlertWatch | None = None
+        self._stop: Callable[[], bool] = lambda: True
+
+    def execute(self, context: Context) -> Any:
+        from faultline.adapters.database import Database
+        from faultline.steps.alerts import AlertWatch
+
+        holder = f"{context['run_id']}/{context['ti'].try_number}/{os.getpid()}"
+        with (
+            decisions(),
+            Database(settings().database_url) as database,
+            AlertWatch(settings(), database, holder) as watch,
+        ):
+            self._watch = watch
+            self._stop = until_budget_or_orphaned(settings().task_budget)
+            return super().execute(context)
+
+    def poke(self, context: Context) -> bool:
+        """One evaluation; True when this run should end."""
+        from faultline.errors import Superseded, TransientError
+
+        assert self._watch is not None
+        try:
+            self._watch.evaluate()
+        except TransientError as error:
+            self.log.warning("Not evaluated, trying again: %s", error)
+        except Superseded as error:
+            self.log.warning("Ending: %s", error)
+            return True
+        return self._stop()

@@ -1,0 +1,61 @@
+"""The continuous DAG, run once in this process on a real Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from faultline.adapters.database import Database
+from faultline.dispatch.delivery import OutboxState
+
+RULES = """
+groups:
+- name: shop
+  rules:
+  - {alert: DbDown, topics: [TOPIC], matchers: ['service="db"'], num_events: 5, timeframe: 1h}
+  - {alert: CheckoutFailed, topics: [TOPIC], matchers: ['service="checkout"'], num_events: 5, timeframe: 1h}
+chains:
+- {name: outage, path: [DbDown, CheckoutFailed]}
+route: {receiver: ops}
+receivers: [{name: ops, console_configs: [{}]}]
+"""
+
+
+@pytest.fixture
+def topic(kafka: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A topic, and an environment in which watch_errors counts it for two seconds."""
+    name = f"watch-{uuid.uuid4().hex[:8]}"
+    (tmp_path / "rules.yaml").write_text(RULES.replace("TOPIC", name))
+    (tmp_path / "topics.yaml").write_text(f"topics: [{{name: {name}}}]")
+    monkeypatch.setenv("FAULTLINE_KAFKA_BOOTSTRAP_SERVERS", kafka)
+    monkeypatch.setenv("FAULTLINE_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("FAULTLINE_RULES_FILE", str(tmp_path / "rules.yaml"))
+    monkeypatch.setenv("FAULTLINE_TOPICS_FILE", str(tmp_path / "topics.yaml"))
+    monkeypatch.setenv("FAULTLINE_TASK_BUDGET", "3s")
+    return name
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_run_counts_what_is_new_and_pages_only_for_the_cause(topic: str, kafka: str, postgres_url: str) -> None:
+    from watch_errors import watch_errors_dag
+
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(20):
+        record = {"service": ("db", "checkout")[number % 2], "level": "ERROR", "message": f"call {number} failed"}
+        producer.produce(topic, json.dumps(record).encode())
+    producer.flush()
+    with Database(postgres_url) as database:
+        database.migrate()
+        run = watch_errors_dag.test()
+        assert run.state == "success"
+        assert database.totals() == {topic: 20}
+        assert {alert.key.rule: alert.state for alert in database.alerts()} == {
+            "DbDown": "firing",
+            "CheckoutFailed": "suppressed",
+        }
+        [sent] = [each for each in database.recent_notifications() if each.state == OutboxState.DELIVERED]
+        assert sent.kind == "firing"

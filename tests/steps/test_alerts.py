@@ -1,0 +1,147 @@
+"""The alerting task on a real database, with a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from faultline.adapters.database import Counted, Database
+from faultline.dispatch.delivery import OutboxState
+from faultline.errors import Superseded
+from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPartition
+from faultline.settings import Settings
+from faultline.steps.alerts import AlertWatch, current_partitions
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PARTITION = TopicPartition("app-logs", "id-1", 0)
+TOPICS = "topics: [{name: app-logs}]"
+RULES = """
+groups:
+- name: shop
+  rules:
+  - {alert: DbDown, matchers: ['service="db"'], num_events: 5, timeframe: 1m}
+route: {receiver: nobody}
+receivers: [{name: nobody, console_configs: [{}]}]
+"""
+
+
+class Clock:
+    """Time that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "topics.yaml").write_text(TOPICS)
+    return Settings(
+        database_url=f"sqlite:///{tmp_path / 'faultline.db'}",
+        rules_file=tmp_path / "rules.yaml",
+        topics_file=tmp_path / "topics.yaml",
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    with Database(settings.database_url) as opened:
+        opened.migrate()
+        yield opened
+
+
+def count(database: Database, number: int, start: int = 0, at: datetime = START) -> None:
+    """Record that so many errors of the service db were logged just now."""
+    labels = Labels(service="db", level="ERROR", topic="app-logs")
+    error = ErrorCount(START, labels, number, first_ts=START, last_ts=START, sample="refused")
+    database.record_counts([OffsetRange(PARTITION, start, start + number)], [error], {PARTITION: at})
+
+
+def test_a_threshold_that_is_crossed_fires_once_and_is_sent_once(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        states = [(step.alert.rule, step.target) for _ in range(3) for step in watch.evaluate().transitions]
+    assert states[-1] == ("DbDown", AlertState.FIRING)
+    assert [alert.state for alert in database.alerts()] == [AlertState.FIRING]
+    assert database.outbox_summary()[OutboxState.DELIVERED] == 1
+
+
+def test_a_successor_goes_on_where_the_last_run_stopped(settings: Settings, database: Database, clock: Clock) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        watch.evaluate()
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        assert watch.evaluate().notifications == ()
+    assert database.outbox_summary()[OutboxState.DELIVERED] == 1
+
+
+def test_an_orphan_beside_its_successor_records_and_sends_nothing(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    with AlertWatch(settings, database, "orphan", clock=clock) as orphan:
+        orphan.evaluate()
+        with AlertWatch(settings, database, "successor", clock=clock) as successor:
+            count(database, 5)
+            with pytest.raises(Superseded, match="orphan"):
+                orphan.evaluate()
+            assert sum(database.outbox_summary().values()) == 0
+            assert len(successor.evaluate().notifications) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        ("groups: [", ":1: not YAML"),
+        (RULES.replace("num_events", "num_event"), ":5: unknown field 'num_event'; did you mean 'num_events'?"),
+        (None, ":0: cannot be read"),
+    ],
+    ids=["syntax", "unknown field", "gone"],
+)
+def test_broken_rules_leave_the_last_good_ones_in_force_and_say_where(
+    settings: Settings, database: Database, clock: Clock, broken: str | None, fault: str
+) -> None:
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        watch.evaluate()
+        settings.rules_file.unlink() if broken is None else settings.rules_file.write_text(broken)
+        count(database, 5)
+        assert len(watch.evaluate().notifications) == 1
+    assert any(fault in str(found) for found in database.rule_faults())
+    with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
+        assert [alert.state for alert in watch.evaluate().alerts] == [AlertState.FIRING]
+        settings.rules_file.write_text(RULES)
+        watch.evaluate()
+    assert database.rule_faults() == []
+
+
+def test_without_any_good_rules_nothing_is_evaluated_and_the_fault_is_kept(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    settings.rules_file.write_text("rules: here")
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        assert watch.evaluate() is None
+    assert any("rules.yaml:1: unknown field 'rules'" in str(found) for found in database.rule_faults())
+
+
+def test_a_generation_that_is_gone_does_not_hold_the_watermark_back() -> None:
+    old, new, other = (TopicPartition("app-logs", each, 0) for each in ("old", "new", "never"))
+    elsewhere = TopicPartition("not-configured", "x", 0)
+    counted = [
+        Counted(old, 10, START),
+        Counted(new, 3, START + timedelta(minutes=5)),
+        Counted(other, 0, None),
+        Counted(elsewhere, 1, START),
+    ]
+    assert current_partitions(counted, ["app-logs"]) == [new]

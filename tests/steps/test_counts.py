@@ -1,0 +1,177 @@
+"""The counting task: from positions to transactions, with a fake source and with a real one that is killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from faultline.adapters.database import Database
+from faultline.adapters.kafka import KafkaSource
+from faultline.model import OffsetRange, TopicPartition, utc_now
+from faultline.settings import Settings, TopicConfig
+from faultline.steps.counts import count_topic, count_until, plan_counts
+from faultline.testing.kafka import MemorySource
+from tests.steps.counting_worker import count_and_die
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TOPIC = TopicConfig(name="app-logs")
+AWKWARD = [b"not json", b"", b"\xff\xfe\x00", b'{"message": "' + b"x" * 1_000_000 + b'"}', b"[1, 2", None]
+
+
+def line(number: int, service: str = "db") -> bytes:
+    record = {"message": f"call {number} failed", "level": "ERROR", "service": service, "@timestamp": NOON.isoformat()}
+    return json.dumps(record).encode()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(f"sqlite:///{tmp_path / 'faultline.db'}") as opened:
+        opened.migrate()
+        yield opened
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    memory = MemorySource()
+    memory.create("app-logs", partitions=2)
+    return memory
+
+
+def total(database: Database) -> int:
+    return sum(database.totals().values())
+
+
+@pytest.mark.parametrize(
+    ("stored", "low", "high", "planned"),
+    [
+        (None, 0, 10, (0, 10)),
+        (None, 4, 10, (4, 10)),
+        (7, 0, 10, (7, 10)),
+        (10, 0, 10, (10, 10)),
+        (12, 0, 10, (12, 12)),
+    ],
+    ids=["first time", "first time, after retention", "goes on", "nothing new", "the broker lost its end"],
+)
+def test_a_plan_goes_from_the_stored_position_to_the_end(
+    stored: int | None, low: int, high: int, planned: tuple[int, int]
+) -> None:
+    partition = TopicPartition("app-logs", "id", 0)
+    plan = plan_counts({partition: stored}, {partition: OffsetRange(partition, low, high)})
+    assert plan == [OffsetRange(partition, *planned)]
+
+
+def test_every_record_is_counted_once_however_often_one_asks(source: MemorySource, database: Database) -> None:
+    for number in range(100):
+        source.produce("app-logs", line(number), partition=number % 2, at=NOON)
+    assert count_topic(Settings(count_batch_rows=7), source, database, TOPIC, at=NOON) == 100
+    assert count_topic(Settings(), source, database, TOPIC, at=NOON) == 0
+    assert total(database) == 100
+
+
+def test_records_that_no_parser_understands_are_counted_and_the_batch_goes_on(
+    source: MemorySource, database: Database
+) -> None:
+    for value in [line(1), *AWKWARD, line(2)]:
+        source.produce("app-logs", value, at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    counts = database.counts_between(["app-logs"], NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+    assert sum(each.count for each in counts) == len(AWKWARD) + 2
+    assert sum(each.count for each in counts if each.labels.get("parse_error") == "true") == len(AWKWARD) - 1
+
+
+def test_an_idle_partition_is_complete_up_to_now(source: MemorySource, database: Database) -> None:
+    source.produce("app-logs", line(1), partition=0, at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    later = NOON + timedelta(minutes=5)
+    count_topic(Settings(), source, database, TOPIC, at=later)
+    assert database.watermark(source.partitions("app-logs"), timedelta(seconds=30)) == later - timedelta(seconds=30)
+
+
+def test_offsets_deleted_before_they_were_counted_are_named_and_counting_goes_on(
+    source: MemorySource, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(10):
+        source.produce("app-logs", line(number), at=NOON)
+        if number == 2:
+            count_topic(Settings(), source, database, TOPIC, at=NOON)
+    source.delete_records("app-logs", 0, before=8)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    assert total(database) == 5
+    assert "app-logs/0[3, 8)" in caplog.text
+
+
+def test_a_topic_created_again_is_counted_from_its_beginning(source: MemorySource, database: Database) -> None:
+    for _ in range(2):
+        source.create("app-logs")
+        source.produce("app-logs", line(1), at=NOON)
+        count_topic(Settings(), source, database, TOPIC, at=NOON)
+    assert total(database) == 2
+
+
+class Rounds:
+    """Stops a loop after some rounds; between two of them something happens."""
+
+    def __init__(self, *between: Callable[[], object]) -> None:
+        self._between = iter(between)
+        self.over = False
+
+    def sleep(self, _seconds: float) -> None:
+        action = next(self._between, None)
+        self.over = action is None
+        if action:
+            action()
+
+
+def test_counting_waits_for_kafka_and_for_topics_that_are_not_there_yet(
+    tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    source = MemorySource()
+    source.unreachable = True
+
+    def kafka_starts() -> None:
+        source.unreachable = False
+
+    def topic_appears() -> None:
+        source.create("app-logs")
+        source.produce("app-logs", line(1), at=NOON)
+
+    rounds = Rounds(lambda: None, kafka_starts, lambda: None, topic_appears)
+    settings = Settings(topics_file=tmp_path / "topics.yaml")
+    with caplog.at_level(logging.WARNING):
+        records = count_until(lambda: rounds.over, settings, source, database, clock=lambda: NOON, sleep=rounds.sleep)
+    assert records == 1
+    assert [record.message.count("there is no topic") for record in caplog.records] == [0, 1]
+
+
+@pytest.mark.parametrize("step", ["consumed", "before_commit", "after_commit"])
+def test_a_counter_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
+    step: str, kafka: str, database_url: str
+) -> None:
+    topic = f"counts-{uuid.uuid4().hex[:8]}"
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(3000):
+        producer.produce(topic, line(number), key=str(number))
+    producer.flush()
+    with KafkaSource(kafka) as source, Database(database_url) as database:
+        database.migrate()
+        worker = multiprocessing.get_context("spawn").Process(
+            target=count_and_die, args=(kafka, database_url, topic, step)
+        )
+        worker.start()
+        worker.join(60)
+        assert worker.exitcode == -signal.SIGKILL
+        assert 0 < total(database) < 3000
+        count_topic(Settings(), source, database, TopicConfig(name=topic), at=utc_now())
+        assert database.totals() == {topic: 3000}
+        ends = source.watermarks(source.partitions(topic))
+        assert database.positions(list(ends)) == {each: span.end for each, span in ends.items()}
