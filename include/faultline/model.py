@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TopicPartition:
@@ -79,7 +82,17 @@ class Labels(Mapping[str, str]):
         return hash(tuple(self._items.items()))
 
     def __eq__(self, other: object) -> bool:
-        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+        if isinstance(other, Labels):
+            return self._items == other._items
+        return self._items == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            cls,
+            core_schema.dict_schema(core_schema.str_schema(), core_schema.str_schema()),
+            serialization=core_schema.plain_serializer_function_ser_schema(dict),
+        )
 
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.items()) + "}"
@@ -161,7 +174,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class AlertSummary:
-    """What a message says of one alert: what, since when, how often, and one example."""
+    """What a message says of one alert: what, since when, how often, and a few examples; ``caused_by`` root first."""
 
     alert: AlertKey
     state: AlertState
@@ -174,6 +187,7 @@ class AlertSummary:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[str, ...] = ()
+    caused_by: tuple[AlertKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

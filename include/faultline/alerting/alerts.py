@@ -1,0 +1,136 @@
+"""The engine's own values: an alert's episode as it is remembered between evaluations, and what an evaluation says.
+
+All of them are frozen and survive a round trip through JSON (pydantic's TypeAdapter).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from faultline.model import AlertKey, AlertState, Labels, Notification, Transition
+
+
+class SuppressionOutcome(StrEnum):
+    """How a suppression ended."""
+
+    CLEARED_WITH_ROOT = "cleared with root"
+    OUTLIVED_ROOT = "outlived root"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The text of one record and where it is in Kafka."""
+
+    text: str
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An alert that explains another, and the rules on the way from it to the effect, both ends included."""
+
+    alert: AlertKey
+    episode: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A row of the ledger: one alert not sent, because of whom, for how long, and how that ended.
+
+    (``episode``, ``sequence``) names it. ``causes`` has everyone who explained it, root first; ``count`` is how many
+    records it stands for.
+    """
+
+    episode: str
+    sequence: int
+    alert: AlertKey
+    causes: tuple[Cause, ...]
+    rules_hash: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    count: int = 0
+    samples: tuple[Sample, ...] = ()
+    outcome: SuppressionOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one receiver has been told of an episode: when last, how many updates, which effects were named."""
+
+    receiver: str
+    at: datetime
+    updates: int = 0
+    effects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode of an alert.
+
+    ``starts_at``, ``cleared_at``, ``ends_at`` and ``recovering_*`` are event time, exact to a bucket; ``held_since``
+    and ``firing_since`` are times of evaluations. ``count`` is every record of the episode, the window that crossed
+    the threshold included; ``closed_count`` is the part of it before ``counted_to``, which is final.
+    """
+
+    key: AlertKey
+    state: AlertState
+    labels: Labels
+    starts_at: datetime
+    count: int = 0
+    closed_count: int = 0
+    counted_to: datetime | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    samples: tuple[Sample, ...] = ()
+    cleared_at: datetime | None = None
+    ends_at: datetime | None = None
+    held_since: datetime | None = None
+    firing_since: datetime | None = None
+    recovering_from: datetime | None = None
+    recovering_until: datetime | None = None
+    causes: tuple[Cause, ...] = ()
+    told: tuple[Told, ...] = ()
+    suppression: Suppression | None = None
+
+    @property
+    def episode(self) -> str:
+        """Names the episode forever: the identity's hash and the start."""
+        return f"{self.key.id}-{self.starts_at:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def live(self) -> bool:
+        """Whether the episode goes on; one that has ended is only remembered."""
+        return self.state not in (AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED)
+
+    @property
+    def muted(self) -> bool:
+        """Whether it is kept from receivers by its causes."""
+        return self.state in (AlertState.SUPPRESSED, AlertState.RECOVERING)
+
+    @property
+    def outlived_root(self) -> bool:
+        """Whether it was suppressed and still failing when its causes had ended."""
+        return self.suppression is not None and self.suppression.outcome is SuppressionOutcome.OUTLIVED_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything one evaluation decided; to be stored as a whole or not at all.
+
+    ``alerts`` replaces what was remembered before; ``transitions`` and ``notifications`` are new; ``suppressions`` are
+    the rows of the ledger that were opened, changed or closed.
+    """
+
+    at: datetime
+    watermark: datetime | None
+    rules_hash: str
+    alerts: tuple[Alert, ...]
+    transitions: tuple[Transition, ...]
+    notifications: tuple[Notification, ...]
+    suppressions: tuple[Suppression, ...]

@@ -1,0 +1,107 @@
+"""Which alerts explain an alert: those that a path of the graph leads from, with agreeing labels, at the right time.
+
+Paths are composed of rules, not of alerts: A explains C although B in the middle never fired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from faultline.alerting.alerts import Alert, Cause
+from faultline.alerting.chains import ChainGraph, Path
+from faultline.model import AlertState
+
+# A cause counts while it is any of these; held and suppressed ones have a page of their own ahead, or of their root.
+ACTIVE = frozenset({AlertState.FIRING, AlertState.HELD, AlertState.SUPPRESSED})
+
+KnownAlerts = Mapping[str, Sequence[Alert]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Who explains an alert: causes still active, root first, and of those that have ended the end and the grace."""
+
+    active: tuple[Cause, ...] = ()
+    ended: tuple[Cause, ...] = ()
+    ended_at: datetime | None = None
+    grace: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """An alert, the rules on the way from it to the effect, and the path whose times apply."""
+
+    alert: Alert
+    rules: tuple[str, ...]
+    path: Path
+
+    @property
+    def active(self) -> bool:
+        return self.alert.state in ACTIVE
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.alert.key, self.alert.episode, self.rules)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.alert.recovering_from if self.alert.state is AlertState.RECOVERING else self.alert.ends_at
+
+
+def explain(effect: Alert, graph: ChainGraph, known: KnownAlerts, bucket: timedelta) -> Explanation:
+    """Everyone who explains the effect. ``known`` has alerts by rule, those of possible causes already evaluated."""
+    links = [link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)]
+    active = [link for link in links if link.active]
+    ended = [link for link in links if not link.active]
+    return Explanation(
+        _causes([*active, *(further for link in active for further in _through(link, known))]),
+        _causes(ended),
+        max((link.ended_at for link in ended if link.ended_at is not None), default=None),
+        max((link.path.recovery_grace for link in ended), default=timedelta(0)),
+    )
+
+
+def _links(effect: Alert, graph: ChainGraph, known: KnownAlerts) -> Iterator[_Link]:
+    for path in graph.paths_to(effect.key.rule):
+        for cause in known.get(path.cause, ()):
+            if path.binds(cause.labels, effect.labels):
+                yield _Link(cause, path.rules, path)
+
+
+def _through(link: _Link, known: KnownAlerts) -> Iterator[_Link]:
+    """The active causes of a suppressed cause: it knows them even where labels do not compose over the whole path."""
+    if link.alert.state is not AlertState.SUPPRESSED:
+        return
+    for cause in link.alert.causes:
+        for alert in known.get(cause.alert.rule, ()):
+            if alert.episode == cause.episode and alert.state in ACTIVE:
+                yield _Link(alert, (*cause.path, *link.rules[1:]), link.path)
+
+
+def _in_time(link: _Link, effect: Alert, bucket: timedelta) -> bool:
+    """Whether the effect starts between the cause's start less the hold and the cause's end plus ``within``.
+
+    Starts are exact to a bucket, and the doubt is the cause's: two alerts closer than the hold are never told apart. An
+    effect that was notified may be explained by a cause that shows itself up to ``within`` later; it stays notified.
+    """
+    if not link.active and link.ended_at is None:
+        return False
+    early = link.path.hold + bucket + (link.path.within if effect.told else timedelta(0))
+    if effect.starts_at <= link.alert.starts_at - early:
+        return False
+    return link.ended_at is None or effect.starts_at <= link.ended_at + link.path.within
+
+
+def _causes(links: Iterable[_Link]) -> tuple[Cause, ...]:
+    """Each alert once: roots before what is itself suppressed, then the most upstream, then the earliest."""
+    first: dict[str, Cause] = {}
+    for link in sorted(links, key=_upstream_first):
+        first.setdefault(link.alert.episode, link.cause)
+    return tuple(first.values())
+
+
+def _upstream_first(link: _Link) -> tuple[bool, int, datetime, str, tuple[str, ...]]:
+    suppressed = link.alert.state is AlertState.SUPPRESSED
+    return suppressed, -len(link.rules), link.alert.starts_at, link.alert.episode, link.rules

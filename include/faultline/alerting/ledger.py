@@ -1,0 +1,39 @@
+"""The ledger of suppressions: what was not sent, because of whom, for how long, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from faultline.alerting.alerts import Alert, Suppression, SuppressionOutcome
+from faultline.model import AlertState
+
+
+def keep_ledger(before: AlertState, alert: Alert, rules_hash: str, at: datetime) -> Alert:
+    """The alert with its row opened, updated or closed, as its state asks; ``before`` is the state it was in."""
+    row = alert.suppression
+    is_open = row is not None and row.outcome is None
+    if row is None or (alert.muted and not is_open):
+        return _opened(alert, rules_hash, at) if alert.muted else alert
+    if not is_open:
+        return alert
+    row = replace(row, causes=alert.causes, count=alert.count, samples=alert.samples)
+    if not alert.muted:
+        row = replace(row, ends_at=at, outcome=_outcome(before, alert.state))
+    return replace(alert, suppression=row)
+
+
+def _opened(alert: Alert, rules_hash: str, at: datetime) -> Alert:
+    sequence = alert.suppression.sequence + 1 if alert.suppression else 1
+    row = Suppression(
+        alert.episode, sequence, alert.key, alert.causes, rules_hash, at, count=alert.count, samples=alert.samples
+    )
+    return replace(alert, suppression=row)
+
+
+def _outcome(before: AlertState, after: AlertState) -> SuppressionOutcome:
+    if after is AlertState.RESOLVED:
+        return SuppressionOutcome.CLEARED_WITH_ROOT
+    if before is AlertState.RECOVERING and after is AlertState.FIRING:
+        return SuppressionOutcome.OUTLIVED_ROOT
+    return SuppressionOutcome.EXPIRED

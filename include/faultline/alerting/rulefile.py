@@ -1,0 +1,139 @@
+"""The shape of ``rules.yaml`` as pydantic models, in the words of Prometheus, Alertmanager and ElastAlert.
+
+Only what is built is in the models, so a field that does nothing yet is an error, not a silence. Whether names refer to
+something is for ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from faultline.alerting.chains import Edge
+from faultline.alerting.matchers import Matcher, parse_matchers
+from faultline.alerting.templates import check_template
+from faultline.settings import Duration, StrictModel
+
+
+def _parsed(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        parse_matchers(text)
+    return texts
+
+
+def _template(text: str) -> str:
+    check_template(text)
+    return text
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than 0")
+    return value
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"not an http or https URL: {url!r}")
+    return url
+
+
+Name = Annotated[str, Field(min_length=1)]
+MatcherTexts = Annotated[tuple[str, ...], AfterValidator(_parsed)]
+
+
+class FrequencyRule(StrictModel):
+    """At least ``num_events`` matching records inside ``timeframe``, per combination of the ``query_key`` labels."""
+
+    alert: Name
+    type: Literal["frequency"] = "frequency"
+    topics: tuple[str, ...] = Field(default=(), description="topics to count in; all of them when empty")
+    matchers: MatcherTexts = Field(default=(), description='such as level=~"ERROR|CRITICAL"')
+    query_key: tuple[str, ...] = Field(default=(), description="labels that tell one alert from another")
+    num_events: int = Field(ge=1)
+    timeframe: Annotated[Duration, AfterValidator(_positive)]
+    for_: Duration = Field(default=timedelta(0), alias="for", description="how long it must stay over the threshold")
+    keep_firing_for: Duration = Field(default=timedelta(0), description="time below before it resolves")
+    labels: dict[str, str] = Field(default={})
+    annotations: dict[str, Annotated[str, AfterValidator(_template)]] = Field(default={})
+
+    @cached_property
+    def parsed_matchers(self) -> tuple[Matcher, ...]:
+        """The matchers, ready to match."""
+        return tuple(matcher for text in self.matchers for matcher in parse_matchers(text))
+
+    def produces(self) -> frozenset[str]:
+        """The names of the labels an alert of this rule can have of its own."""
+        return frozenset(self.query_key) | frozenset(self.labels)
+
+
+class Group(StrictModel):
+    """Rules that belong together; a name for the reader."""
+
+    name: Name
+    rules: tuple[FrequencyRule, ...]
+
+
+class Route(StrictModel):
+    """A node of the routing tree: children are tried in order, the first that matches wins unless it says continue."""
+
+    receiver: Name | None = Field(default=None, description="the parent's when absent")
+    matchers: MatcherTexts = ()
+    continue_: bool = Field(default=False, alias="continue")
+    routes: tuple[Route, ...] = ()
+    group_wait: Duration | None = Field(default=None, description="how long a page waits for the effects it will name")
+    group_interval: Duration | None = Field(default=None, description="least time between a page and its update")
+
+    @cached_property
+    def parsed_matchers(self) -> tuple[Matcher, ...]:
+        """The matchers, ready to match."""
+        return tuple(matcher for text in self.matchers for matcher in parse_matchers(text))
+
+
+class Chain(StrictModel):
+    """``path: [A, B, C]`` says that A causes B and B causes C."""
+
+    name: Name
+    path: tuple[str, ...] = Field(min_length=2)
+    equal: tuple[str, ...] = Field(default=(), description="labels that cause and effect must share")
+    within: Duration = Field(default=timedelta(minutes=10), description="time after its cause's end to start in")
+    hold: Duration = Field(default=timedelta(seconds=30), description="how long an effect waits for its cause")
+    recovery_grace: Duration = Field(default=timedelta(minutes=2), description="time to recover after its cause")
+
+    def edges(self) -> Iterator[Edge]:
+        """The chain's edges, first cause first."""
+        equal = frozenset((name, name) for name in self.equal)
+        times = (self.hold, self.within, self.recovery_grace)
+        return (Edge(cause, effect, equal, *times) for cause, effect in pairwise(self.path))
+
+
+class ConsoleConfig(StrictModel):
+    """Messages on standard output; nothing to configure."""
+
+
+class WebhookConfig(StrictModel):
+    """Messages by POST, in the JSON shape of Alertmanager's webhook."""
+
+    url: Annotated[str, AfterValidator(_address)]
+
+
+class ReceiverConfig(StrictModel):
+    """A name for one or more ways to tell people; without any it is told nothing."""
+
+    name: Name
+    console_configs: tuple[ConsoleConfig, ...] = ()
+    webhook_configs: tuple[WebhookConfig, ...] = ()
+
+
+class RulesFile(StrictModel):
+    """The shape of ``rules.yaml``."""
+
+    groups: tuple[Group, ...]
+    route: Route
+    chains: tuple[Chain, ...] = ()
+    receivers: tuple[ReceiverConfig, ...]

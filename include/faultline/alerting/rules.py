@@ -1,0 +1,49 @@
+"""``Rules``: a rules file, checked and compiled, as the engine works with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from faultline.alerting.chains import ChainGraph, build_graph
+from faultline.alerting.checks import find_faults
+from faultline.alerting.rulefile import FrequencyRule, ReceiverConfig, RulesFile
+from faultline.errors import ConfigurationError
+from faultline.settings import load_yaml
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A rules file without faults; ``hash`` names its version."""
+
+    file: RulesFile
+    hash: str
+
+    @cached_property
+    def rules(self) -> Mapping[str, FrequencyRule]:
+        """Every rule by the name of its alert."""
+        return {rule.alert: rule for group in self.file.groups for rule in group.rules}
+
+    @cached_property
+    def receivers(self) -> Mapping[str, ReceiverConfig]:
+        """Every receiver by its name."""
+        return {receiver.name: receiver for receiver in self.file.receivers}
+
+    @cached_property
+    def graph(self) -> ChainGraph:
+        """All chains as one graph."""
+        return build_graph(tuple(self.rules), (edge for chain in self.file.chains for edge in chain.edges()))
+
+
+def load_rules(text: str, file: str = "rules.yaml") -> Rules:
+    """The rules of a text; ConfigurationError with every fault as ``file:line: message``.
+
+    Faults of shape come first: only a file whose every field reads well is checked for what its names refer to.
+    """
+    model = load_yaml(RulesFile, text, file)
+    faults = find_faults(model, text, file)
+    if faults:
+        raise ConfigurationError(faults)
+    return Rules(model, hashlib.sha256(text.encode()).hexdigest()[:16])

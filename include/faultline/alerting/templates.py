@@ -1,0 +1,41 @@
+"""Jinja2 templates of annotations, in a sandbox: rule files are configuration, not programs.
+
+A template sees ``alertname``, ``labels``, ``count``, ``threshold`` and ``starts_at``, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from jinja2 import Template, TemplateError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+VARIABLES = ("alertname", "labels", "count", "threshold", "starts_at")
+
+_ENVIRONMENT = SandboxedEnvironment(autoescape=False)
+
+
+def check_template(text: str) -> None:
+    """ValueError when the text does not parse or names a variable there is not."""
+    try:
+        tree = _ENVIRONMENT.parse(text)
+        _ENVIRONMENT.from_string(text)
+    except TemplateError as error:
+        raise ValueError(f"not a template: {error}") from None
+    unknown = sorted(meta.find_undeclared_variables(tree) - set(VARIABLES) - set(_ENVIRONMENT.globals))
+    if unknown:
+        raise ValueError(f"unknown variable {unknown[0]!r} in a template; there are {', '.join(VARIABLES)}")
+
+
+def render(text: str, variables: Mapping[str, object]) -> str:
+    """The text with its variables filled in. What fails on the data becomes a visible text: the alert goes out."""
+    try:
+        return _compiled(text).render(variables)
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return f"<template failed: {error}>"
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import pytest
+
+from faultline.alerting.rules import load_rules
+from faultline.errors import ConfigurationError
+
+GOOD = """\
+groups:
+- name: shop
+  rules:
+  - alert: DbDown
+    matchers: ['service="db"', 'level=~"ERROR|CRITICAL"']
+    query_key: [environment]
+    num_events: 5
+    timeframe: 30s
+    labels: {severity: critical}
+    annotations: {summary: "{{ count }} errors in {{ labels.environment }}"}
+  - alert: PaymentErrors
+    topics: [app-logs]
+    query_key: [environment, host]
+    num_events: 5
+    timeframe: 1m
+    for: 10s
+    keep_firing_for: 2m
+route:
+  receiver: ops
+  group_wait: 5s
+  routes:
+  - {receiver: hook, matchers: [severity="critical"], continue: true}
+chains:
+- name: outage
+  path: [DbDown, PaymentErrors]
+  equal: [environment]
+receivers:
+- {name: ops, console_configs: [{}]}
+- {name: hook, webhook_configs: [{url: "http://127.0.0.1:9/hook"}]}
+"""
+
+
+def test_a_good_file_loads() -> None:
+    rules = load_rules(GOOD)
+    assert list(rules.rules) == ["DbDown", "PaymentErrors"]
+    assert rules.receivers["hook"].webhook_configs[0].url == "http://127.0.0.1:9/hook"
+    assert [path.rules for path in rules.graph.paths_to("PaymentErrors")] == [("DbDown", "PaymentErrors")]
+
+
+def test_the_hash_names_the_version_of_the_text() -> None:
+    assert load_rules(GOOD).hash == load_rules(GOOD).hash != load_rules(GOOD + "\n").hash
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        load_rules(text, "my.yaml")
+    return [str(fault) for fault in raised.value.faults]
+
+
+def line_with(text: str, words: str) -> int:
+    return text[: text.index(words)].count("\n") + 1
+
+
+FAULTS = {
+    "unknown-rule": ("[DbDown, Pay", "[DbDwn, Pay", "chain 'outage': no rule 'DbDwn'; did you mean 'DbDown'?"),
+    "unknown-receiver": ("receiver: ops", "receiver: op", "no receiver 'op'; did you mean 'ops'?"),
+    "in-a-child-route": ("receiver: hook", "receiver: hoook", "no receiver 'hoook'; did you mean 'hook'?"),
+    "unknown-field": ("keep_firing_for", "keep_firing", "unknown field 'keep_firing'; did you mean 'keep_firing_for'?"),
+    "not-built-yet": (
+        "  group_wait",
+        "  repeat_interval",
+        "unknown field 'repeat_interval'; did you mean 'group_interval'?",
+    ),
+    "equal-not-produced": (
+        "equal: [environment]",
+        "equal: [host]",
+        "chain 'outage': rule 'DbDown' has no label 'host'; add it to its query_key",
+    ),
+    "duplicate-rule": ("alert: PaymentErrors", "alert: DbDown #", "a second rule named 'DbDown'"),
+    "duplicate-receiver": ("hook, webhook", "ops, webhook", "a second receiver named 'ops'"),
+    "bad-regex": (
+        "ERROR|CRITICAL",
+        "ERROR|(",
+        "groups.0.rules.0.matchers: not a regular expression: 'ERROR|(': missing ), "
+        "unterminated subpattern at position 6",
+    ),
+    "bad-matcher": (
+        'service="db"',
+        "service is db",
+        """groups.0.rules.0.matchers: not a matcher: 'service is db'; write name="value" with =, !=, =~ or !~""",
+    ),
+    "bad-template": (
+        "{{ count }}",
+        "{{ count",
+        "groups.0.rules.0.annotations.summary: not a template: expected token 'end of print statement', got 'errors'",
+    ),
+    "unknown-variable": (
+        "{{ count }}",
+        "{{ counts }}",
+        "groups.0.rules.0.annotations.summary: unknown variable 'counts' in a template; "
+        "there are alertname, labels, count, threshold, starts_at",
+    ),
+    "bad-duration": (
+        "timeframe: 30s",
+        "timeframe: 30",
+        "groups.0.rules.0.timeframe: not a duration: 30; write a number and a unit, such as 30s, 5m or 1h30m",
+    ),
+    "no-timeframe": ("timeframe: 30s", "timeframe: 0s", "groups.0.rules.0.timeframe: must be longer than 0"),
+    "label-twice": (
+        "{severity: critical}",
+        "{environment: prod}",
+        "label 'environment' is in query_key already, where records set it",
+    ),
+    "bad-url": (
+        '{url: "http:',
+        '{url: "ftp:',
+        "receivers.1.webhook_configs.0.url: not an http or https URL: 'ftp://127.0.0.1:9/hook'",
+    ),
+    "root-with-matchers": (
+        "receiver: ops",
+        "matchers: [a=b]\n  receiver: ops",
+        "the root route matches everything; put matchers into its routes",
+    ),
+    "chain-of-one": (
+        "path: [DbDown, PaymentErrors]",
+        "path: [DbDown]",
+        "chains.0.path: Tuple should have at least 2 items after validation, not 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_reported_with_its_line(old: str, new: str, message: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert f"my.yaml:{line_with(text, new)}: {message}" in faults_of(text)
+
+
+def test_a_root_route_needs_a_receiver() -> None:
+    text = GOOD.replace("  receiver: ops\n", "")
+    assert faults_of(text) == [f"my.yaml:{line_with(text, 'route:')}: the root route needs a receiver"]
+
+
+def test_a_cycle_over_two_chains_is_refused_with_its_path() -> None:
+    text = GOOD.replace("receivers:\n", "- name: back\n  path: [PaymentErrors, DbDown]\nreceivers:\n")
+    line = line_with(text, "path: [PaymentErrors, DbDown]")
+    assert faults_of(text) == [f"my.yaml:{line}: a cycle: DbDown → PaymentErrors → DbDown; no alert could be the root"]
+
+
+def test_every_fault_is_reported_at_once_in_the_order_of_the_lines() -> None:
+    changed = GOOD.replace("[DbDown, Pay", "[Nothing, Pay").replace("receiver: ops", "receiver: nobody")
+    text = changed.replace("equal: [environment]", "equal: [region]")
+    assert faults_of(text) == [
+        f"my.yaml:{line_with(text, 'nobody')}: no receiver 'nobody'",
+        f"my.yaml:{line_with(text, 'Nothing')}: chain 'outage': no rule 'Nothing'",
+        f"my.yaml:{line_with(text, 'region')}: chain 'outage': rule 'PaymentErrors' has no label 'region'; "
+        "add it to its query_key",
+    ]
+
+
+def test_a_syntax_error_has_its_line() -> None:
+    with pytest.raises(ConfigurationError, match=r"rules\.yaml:2: not YAML"):
+        load_rules("groups: [\nroute: }")
