@@ -42,7 +42,7 @@ class Shipping:
         on_lost: Callable[[str], None],
     ) -> None:
         self.tally = Tally()
-        self.origin = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() // 1_000_000:x}"
+        self.origin = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
         self.produce: Callable[..., None] = self._produce_first
         self._make = make
         self._properties = properties

@@ -78,6 +78,13 @@ def test_every_record_has_an_id_of_its_own(handler: CaptureHandler, log: logging
     assert len(set(zip(host, pid, start, strict=True))) == 1
 
 
+def test_handlers_of_one_process_give_different_ids() -> None:
+    handlers = [CaptureHandler() for _ in range(3)]
+    for handler in handlers:
+        logger_with(handler).info("paid")
+    assert len({handler.records[0]["@fields"]["record_id"] for handler in handlers}) == 3
+
+
 def test_topic_key_and_headers_go_with_the_message() -> None:
     handler = CaptureHandler(lambda record: f"logs-{record.levelname}", key="field:user", headers={"zone": "a"})
     logger_with(handler).error("no", extra={"user": "ann"})
