@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     count_bucket: Duration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
     count_batch_rows: int = Field(default=50_000, ge=1)
     count_interval: Duration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
+    count_retention: Duration = Field(default=timedelta(days=8), description="how long counts are kept")
     allowed_lateness: Duration = timedelta(seconds=30)
     evaluation_interval: Duration = Field(default=timedelta(seconds=1), description="pause between evaluations")
     task_budget: Duration = Field(default=timedelta(minutes=5), description="how long one run of watch_errors lasts")

@@ -153,6 +153,18 @@ def test_counting_waits_for_kafka_and_for_topics_that_are_not_there_yet(
     assert [record.message.count("there is no topic") for record in caplog.records] == [0, 1]
 
 
+def test_counts_older_than_their_retention_are_forgotten_when_counting_starts(
+    tmp_path: Path, source: MemorySource, database: Database
+) -> None:
+    (tmp_path / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    source.produce("app-logs", line(1), at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    settings = Settings(topics_file=tmp_path / "topics.yaml", count_retention=timedelta(days=8))
+    for days, left in ((7, 1), (9, 0)):
+        count_until(lambda: True, settings, source, database, clock=lambda days=days: NOON + timedelta(days=days))
+        assert total(database) == left
+
+
 @pytest.mark.parametrize("step", ["consumed", "before_commit", "after_commit"])
 def test_a_counter_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
     step: str, kafka: str, database_url: str

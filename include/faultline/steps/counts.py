@@ -92,6 +92,10 @@ def count_until(
     topics = [topic for topic in topics_of(settings).topics if topic.count]
     complaints = Complaints(clock)
     records = 0
+    try:
+        database.prune(clock() - settings.count_retention)
+    except TransientError as error:
+        complaints.note("forgetting old counts", error)
     while not stop():
         for topic in topics:
             try:
