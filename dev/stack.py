@@ -15,13 +15,16 @@ from dev.jars import fetch_all
 from dev.java import find_java
 from dev.kafka import Kafka
 from dev.paths import ROOT, file_lock, profile_folder
-from dev.ports import Ports, from_base
+from dev.ports import DEFAULT_BASE, OFFSETS, Ports, from_base
 from dev.postgres import Postgres
 from dev.programs import Program, wait_until
 from dev.supervisor import Supervisor
+from faultline.adapters.database import Database
 
 Say = Callable[[str, str], None]
 """Hears (part, what it does now); ``ready`` is the last word of each part."""
+
+_SHOP = ROOT / "examples" / "shop"
 
 READY = "ready"
 PARTS = ("Java and jars", "Kafka", "HDFS", "PostgreSQL", "Airflow")
@@ -57,15 +60,21 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """``FAULTLINE_*`` for whoever works on these servers: Airflow's tasks, the CLI, the demo."""
-        shop = ROOT / "examples" / "shop"
         return {
             "FAULTLINE_KAFKA_BOOTSTRAP_SERVERS": self.ports.address("kafka"),
             "FAULTLINE_ARCHIVE_URL": f"hdfs://{self.ports.address('namenode')}/faultline",
             "FAULTLINE_WEBHDFS_URL": self.namenode_url,
             "FAULTLINE_DATABASE_URL": self.postgres.url("faultline"),
-            "FAULTLINE_RULES_FILE": os.environ.get("FAULTLINE_RULES_FILE", str(shop / "rules.yaml")),
-            "FAULTLINE_TOPICS_FILE": os.environ.get("FAULTLINE_TOPICS_FILE", str(shop / "topics.yaml")),
+            "FAULTLINE_RULES_FILE": os.environ.get("FAULTLINE_RULES_FILE", str(self.rules_file)),
+            "FAULTLINE_TOPICS_FILE": os.environ.get("FAULTLINE_TOPICS_FILE", str(_SHOP / "topics.yaml")),
+            "FAULTLINE_ARCHIVE_SCHEDULE": "* * * * *",
+            "FAULTLINE_ALLOWED_LATENESS": "5s",
         }
+
+    @property
+    def rules_file(self) -> Path:
+        """The shop's rules, with this stack's pager in it; free to be edited."""
+        return self.folder / "rules.yaml"
 
     def up(self, say: Say, with_airflow: bool = True) -> None:
         """Start what does not run and return when all of it answers; DevError says what did not and why.
@@ -74,6 +83,7 @@ class Stack:
         """
         with file_lock(self.folder / "up.lock"), ThreadPoolExecutor() as pool:
             self._check_ports(with_airflow)
+            self._write_rules()
             self.supervisor.launch()
             parts = [pool.submit(self._up_sql, say, with_airflow), pool.submit(self._up_jvms, say, pool)]
             try:
@@ -86,6 +96,15 @@ class Stack:
     def down(self) -> None:
         """Stop all that ``up`` started, and nothing else."""
         self.supervisor.shutdown()
+
+    def _write_rules(self) -> None:
+        """A copy of the shop's rules; an edited one stays until the shop's are newer or the port is another."""
+        pager, original = self.ports.address("webhook"), _SHOP / "rules.yaml"
+        ours = self.rules_file
+        if ours.exists() and ours.stat().st_mtime >= original.stat().st_mtime and pager in ours.read_text():
+            return
+        default = f"127.0.0.1:{DEFAULT_BASE + OFFSETS['webhook']}"
+        ours.write_text(original.read_text().replace(default, pager))
 
     def _check_ports(self, with_airflow: bool) -> None:
         running = {status.name for status in self.supervisor.statuses() if status.pid}
@@ -125,6 +144,8 @@ class Stack:
         self._start([self.postgres.program()], "PostgreSQL", self.postgres.answers)
         for database in ("airflow", "faultline"):
             self.postgres.create_database(database)
+        with Database(self.postgres.url("faultline")) as faultline:
+            faultline.migrate()
         say("PostgreSQL", READY)
         if with_airflow:
             self._up_airflow(say)

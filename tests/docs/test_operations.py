@@ -1,0 +1,46 @@
+"""docs/operations.md names everything a user can set, call or fill in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from faultline.cli import app
+from faultline.settings import Settings, format_duration
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
+    [row] = [line for line in TEXT.splitlines() if line.startswith(f"| `FAULTLINE_{name.upper()}` |")]
+    default = Settings.model_fields[name].default
+    if hasattr(default, "total_seconds"):
+        default = format_duration(default)
+    assert f"`{default}`" in row or default is None
+
+
+@pytest.mark.parametrize("command", [command.callback.__name__ for command in app.registered_commands])
+def test_every_command_is_documented(command: str) -> None:
+    assert f"| `faultline {command}` |" in TEXT
+
+
+@pytest.mark.parametrize("dag", sorted(path.stem for path in (ROOT / "dags").glob("*.py")))
+def test_every_dag_and_every_param_is_documented(dag: str) -> None:
+    source = (ROOT / "dags" / f"{dag}.py").read_text(encoding="utf-8")
+    assert f"**{dag}**" in TEXT
+    for param in re.findall(r'"(\w+)": Param\(', source):
+        assert f"`{param}`" in TEXT
+
+
+def test_the_compose_file_sets_only_settings_that_exist() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    environment = compose["x-airflow"]["environment"]
+    names = {name.removeprefix("FAULTLINE_").lower() for name in environment if name.startswith("FAULTLINE_")}
+    assert names
+    assert names <= set(Settings.model_fields)
+    assert set(compose["services"]) >= {"kafka", "namenode", "datanode-3", "postgres", "api-server", "scheduler"}
