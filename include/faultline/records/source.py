@@ -48,3 +48,6 @@ class RecordSource(Protocol):
         The covered ranges of all items tile the ranges asked for. Raises PermanentError naming the exact lost range
         when the broker no longer holds a range's start, TransientError when the broker is away.
         """
+
+    def commit_group_offsets(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
+        """Copy positions to a consumer group for lag tools. Advisory: nobody reads them back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -102,7 +102,7 @@ class MemorySource:
             self._check_readable(span)
             yield from self._read_range(span, max_rows, max_bytes)
 
-    def commit_group_offsets(self, group: str, positions: dict[TopicPartition, int]) -> None:
+    def commit_group_offsets(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
         """Remembered in ``group_offsets``."""
         self._check_reachable()
         self.group_offsets.setdefault(group, {}).update(positions)

@@ -1,0 +1,232 @@
+"""One topic's table: rows and the positions they advance, in one atomic commit.
+
+Knows Delta and its storage; refuses to know where rows come from. A position is the next offset of one partition of
+one generation of the topic. It lives in the Delta log as an app transaction, so that two writers that start from the
+same position cannot both commit: the second is told ``Superseded`` and has changed nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.fs
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+
+from faultline.adapters.delta_errors import table_errors
+from faultline.adapters.delta_files import PARTITION_COLUMNS, STATISTICS, StagedFile, by_hour, stage_file
+from faultline.errors import PermanentError, Superseded, TransientError
+from faultline.model import OffsetRange, TopicPartition
+from faultline.records.schema import EVENT_SCHEMA
+
+TABLE_SCHEMA = pa.schema([*EVENT_SCHEMA, *(pa.field(name, pa.string(), nullable=False) for name in PARTITION_COLUMNS)])
+
+_CONFIGURATION = {
+    "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
+    # The log says which offsets were read and which have no record: it is shortened on purpose, never by the way.
+    "delta.enableExpiredLogCleanup": "false",
+}
+_METADATA = "faultline"
+
+
+class TableMissing(PermanentError):
+    """There is no table yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedRange:
+    """What one commit says of one partition: the offsets it covers, and which of them have no record in Kafka."""
+
+    version: int
+    range: OffsetRange
+    rows: int
+    explained: tuple[OffsetRange, ...]
+
+
+class TopicTable:
+    """A snapshot of a topic's table, and the way to add to it. ``refresh`` takes a newer snapshot."""
+
+    def __init__(self, topic: str, table: DeltaTable, storage_options: Mapping[str, str] | None = None) -> None:
+        self.topic = topic
+        self._table = table
+        handler = DeltaStorageHandler(table.table_uri, dict(storage_options or {}))
+        self._files = pyarrow.fs.PyFileSystem(handler)
+
+    @classmethod
+    def open(cls, archive_url: str, topic: str, *, storage_options: Mapping[str, str] | None = None) -> Self:
+        """The topic's table below ``archive_url``; TableMissing when there is none."""
+        url = _table_url(archive_url, topic)
+        with table_errors(f"opening {url}"):
+            try:
+                table = DeltaTable(url, storage_options=dict(storage_options or {}))
+            except TableNotFoundError:
+                raise TableMissing(f"there is no table at {url}") from None
+        return cls(topic, table, storage_options)
+
+    @classmethod
+    def open_or_create(cls, archive_url: str, topic: str, *, storage_options: Mapping[str, str] | None = None) -> Self:
+        """As ``open``, creating the table first where it is missing; any number of creators may race."""
+        try:
+            return cls.open(archive_url, topic, storage_options=storage_options)
+        except TableMissing:
+            _create(_table_url(archive_url, topic), topic, storage_options)
+        return cls.open(archive_url, topic, storage_options=storage_options)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._table.table_uri
+
+    @property
+    def version(self) -> int:
+        """The snapshot's number."""
+        return self._table.version()
+
+    def refresh(self) -> None:
+        """Take the newest snapshot."""
+        with table_errors(f"reading the log of {self.url}"):
+            self._table.update_incremental()
+
+    def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """The next offset to archive of each partition, in this snapshot; None when none was ever archived."""
+        with table_errors(f"reading positions of {self.url}"):
+            return {part: self._table.transaction_version(_application(part)) for part in partitions}
+
+    def stage(self, events: pa.Table) -> tuple[StagedFile, ...]:
+        """Write rows as files that no reader sees before ``commit``; columns beyond EVENT_SCHEMA are left out."""
+        rows = events.select(EVENT_SCHEMA.names)
+        with table_errors(f"writing a file of {self.url}"):
+            return tuple(stage_file(self._files, part, dt, hr) for dt, hr, part in by_hour(rows))
+
+    def commit(
+        self, files: Sequence[StagedFile], covered: Sequence[OffsetRange], explained: Sequence[OffsetRange] = ()
+    ) -> int:
+        """Make staged files and the positions behind ``covered`` visible at once; the new version.
+
+        ``explained`` are the covered offsets that have no record in Kafka. Superseded, with nothing changed, when a
+        position is not the start of its range: in this snapshot, or because another writer moved it since.
+        """
+        self._fence(covered)
+        properties = CommitProperties(
+            app_transactions=[Transaction(_application(span.partition), span.end) for span in covered],
+            custom_metadata={_METADATA: json.dumps(_to_metadata(files, covered, explained))},
+        )
+        with table_errors(f"committing to {self.url}"):
+            self._table.create_write_transaction(
+                [file.add_action() for file in files],
+                mode="append",
+                schema=self._table.schema(),
+                partition_by=list(PARTITION_COLUMNS),
+                commit_properties=properties,
+            )
+        self.refresh()
+        return self.version
+
+    def append(self, events: pa.Table, covered: Sequence[OffsetRange], *, explained: Sequence[OffsetRange] = ()) -> int:
+        """``stage`` and ``commit``.
+
+        Files of a commit that was refused stay until vacuum: a refusal can be the echo of one's own commit, tried again
+        after its answer was lost.
+        """
+        return self.commit(self.stage(events), covered, explained)
+
+    def commits(self) -> list[CommittedRange]:
+        """What every append up to this snapshot says of itself, oldest first."""
+        with table_errors(f"reading the log of {self.url}"):
+            history = self._table.history()
+        found: list[CommittedRange] = []
+        for entry in reversed(history):
+            if _METADATA in entry and entry["version"] <= self.version:
+                found += _from_metadata(self.topic, entry["version"], json.loads(entry[_METADATA]))
+        return found
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query; the table is called ``logs``."""
+        with table_errors(f"querying {self.url}"):
+            reader = self._execute(sql)
+            return pa.Table.from_batches(map(_without_views, reader), _plain_schema(reader.schema))
+
+    def scan(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """As ``query``, batch by batch."""
+        with table_errors(f"querying {self.url}"):
+            yield from map(_without_views, self._execute(sql))
+
+    def _execute(self, sql: str) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_stream(QueryBuilder().register("logs", self._table).execute(sql))
+
+    def _fence(self, covered: Sequence[OffsetRange]) -> None:
+        positions = self.positions([span.partition for span in covered])
+        for span in covered:
+            if positions[span.partition] not in (None, span.start):
+                raise Superseded(f"{span} does not start at the position of {self.url}: {positions[span.partition]}")
+
+
+def _without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """DataFusion answers in view types, which most of Arrow's functions do not take."""
+    return batch.cast(_plain_schema(batch.schema))
+
+
+def _plain_schema(schema: pa.Schema) -> pa.Schema:
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.large_binary()}
+    return pa.schema([field.with_type(plain.get(field.type, field.type)) for field in schema])
+
+
+def _table_url(archive_url: str, topic: str) -> str:
+    return f"{archive_url.rstrip('/')}/{topic}"
+
+
+def _create(url: str, topic: str, storage_options: Mapping[str, str] | None) -> None:
+    """Create the table; when another creator is faster the table is there, and that is all that counts."""
+    options = dict(storage_options or {})
+    with table_errors(f"creating {url}"):
+        try:
+            DeltaTable.create(
+                url,
+                schema=TABLE_SCHEMA,
+                partition_by=list(PARTITION_COLUMNS),
+                name=topic,
+                configuration=_CONFIGURATION,
+                storage_options=options,
+            )
+        except DeltaError:
+            if not DeltaTable.is_deltatable(url, options):
+                raise
+
+
+def _application(partition: TopicPartition) -> str:
+    return f"kafka:{partition.topic_id}:{partition.partition}"
+
+
+def _to_metadata(
+    files: Sequence[StagedFile], covered: Sequence[OffsetRange], explained: Sequence[OffsetRange]
+) -> dict[str, Any]:
+    ranges: list[dict[str, Any]] = []
+    for span in covered:
+        missing = [gap for gap in explained if gap.partition == span.partition]
+        part = span.partition
+        ranges.append(
+            {
+                "topic_id": part.topic_id,
+                "partition": part.partition,
+                "start": span.start,
+                "end": span.end,
+                "rows": len(span) - sum(map(len, missing)),
+                "explained": [[gap.start, gap.end] for gap in missing],
+            }
+        )
+    rows = sum(file.rows for file in files)
+    if rows != sum(each["rows"] for each in ranges):
+        raise TransientError(f"{rows} rows were staged for {', '.join(map(str, covered))}, which needs another number")
+    return {"ranges": ranges}
+
+
+def _from_metadata(topic: str, version: int, metadata: Mapping[str, Any]) -> Iterator[CommittedRange]:
+    for each in metadata["ranges"]:
+        part = TopicPartition(topic, each["topic_id"], each["partition"])
+        explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
+        yield CommittedRange(version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained)

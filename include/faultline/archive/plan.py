@@ -1,0 +1,102 @@
+"""Which offsets a run appends: per partition, everything from the stored position up to the run's end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from faultline.archive.ranges import group_ranges
+from faultline.errors import LostRange, PermanentError
+from faultline.model import OffsetRange, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlan:
+    """What to append to a topic's table, in groups of partitions, one mapped task each."""
+
+    topic: str
+    groups: tuple[tuple[OffsetRange, ...], ...]
+    idle: tuple[TopicPartition, ...]  # nothing new
+
+    @property
+    def ranges(self) -> tuple[OffsetRange, ...]:
+        """All ranges of all groups."""
+        return tuple(span for group in self.groups for span in group)
+
+    @property
+    def rows(self) -> int:
+        """How many offsets there are to append; at most so many rows."""
+        return sum(map(len, self.ranges))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it; ``from_dict`` reads it back."""
+        return {
+            "topic": self.topic,
+            "groups": [ranges_to_dicts(group) for group in self.groups],
+            "idle": [{"topic_id": part.topic_id, "partition": part.partition} for part in self.idle],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The plan behind ``to_dict``."""
+        topic = data["topic"]
+        idle = tuple(TopicPartition(topic, part["topic_id"], part["partition"]) for part in data["idle"])
+        return cls(topic, tuple(ranges_from_dicts(group) for group in data["groups"]), idle)
+
+
+def plan_archive(
+    topic: str,
+    positions: Mapping[TopicPartition, int | None],
+    watermarks: Mapping[TopicPartition, OffsetRange],
+    until: Mapping[TopicPartition, int],
+    *,
+    group_size: int,
+) -> ArchivePlan:
+    """From each stored position up to ``until``, as far as the broker holds it.
+
+    A partition that was never archived starts at the low mark; so does every partition of a topic created again, for
+    its id is another. LostRange names every range that Kafka has deleted before it was archived.
+    """
+    lost = [
+        OffsetRange(part, position, watermarks[part].start)
+        for part, position in sorted(positions.items())
+        if position is not None and position < watermarks[part].start
+    ]
+    if lost:
+        raise LostRange(lost)
+    ranges = [_plan(position, watermarks[part], until[part]) for part, position in sorted(positions.items())]
+    idle = tuple(span.partition for span in ranges if not len(span))
+    return ArchivePlan(topic, group_ranges([span for span in ranges if len(span)], group_size), idle)
+
+
+def ranges_to_dicts(ranges: Iterable[OffsetRange]) -> list[dict[str, Any]]:
+    """Ranges as JSON has them."""
+    return [
+        {
+            "topic": span.partition.topic,
+            "topic_id": span.partition.topic_id,
+            "partition": span.partition.partition,
+            "start": span.start,
+            "end": span.end,
+        }
+        for span in ranges
+    ]
+
+
+def ranges_from_dicts(data: Sequence[Mapping[str, Any]]) -> tuple[OffsetRange, ...]:
+    """The ranges behind ``ranges_to_dicts``."""
+    return tuple(
+        OffsetRange(TopicPartition(each["topic"], each["topic_id"], each["partition"]), each["start"], each["end"])
+        for each in data
+    )
+
+
+def _plan(position: int | None, held: OffsetRange, until: int) -> OffsetRange:
+    start = held.start if position is None else position
+    if start > held.end:
+        raise PermanentError(
+            f"{held.partition} is archived up to {start}, but the broker's log ends at {held.end}: it has lost records "
+            "it had acknowledged"
+        )
+    return OffsetRange(held.partition, start, max(start, min(until, held.end)))
