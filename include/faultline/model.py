@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -152,11 +153,16 @@ class AlertKey:
     @property
     def id(self) -> str:
         """A stable hash of the identity, 16 hex digits."""
-        text = json.dumps([self.rule, list(self.labels.items())], ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _identity(self.rule, self.labels)
 
     def __str__(self) -> str:
         return f"{self.rule}{self.labels!r}"
+
+
+@lru_cache(maxsize=8192)
+def _identity(rule: str, labels: Labels) -> str:
+    text = json.dumps([rule, list(labels.items())], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ outages = st.builds(
 
 
 @given(outages)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_nothing_is_suppressed_without_a_root_that_pages_or_waits_to_page(stage: Stage) -> None:
     for _, evaluation in stage.history:
         states = {alert.episode: alert.state for alert in evaluation.alerts}
@@ -62,7 +62,7 @@ def test_nothing_is_suppressed_without_a_root_that_pages_or_waits_to_page(stage:
 
 
 @given(outages)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_pages_is_a_root(stage: Stage) -> None:
     for _, evaluation in stage.history:
         known: dict[str, list[Alert]] = {}
@@ -75,7 +75,7 @@ def test_whatever_pages_is_a_root(stage: Stage) -> None:
 
 
 @given(outages)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_page_has_one_resolve_to_the_same_receiver_and_no_key_comes_twice(stage: Stage) -> None:
     keys = [sent.key for sent in stage.notifications]
     assert len(keys) == len(set(keys))
@@ -88,7 +88,7 @@ def test_every_page_has_one_resolve_to_the_same_receiver_and_no_key_comes_twice(
 
 
 @given(outages)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_episode_is_paged_or_named_in_the_message_of_another(stage: Stage) -> None:
     begun = {step.episode for _, evaluation in stage.history for step in evaluation.transitions}
     paged = {sent.episode for sent in stage.notifications if sent.kind in PAGES}
@@ -103,13 +103,13 @@ def episode_of(summary: AlertSummary) -> str:
 
 
 @given(outages)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_in_the_end_nothing_is_left(stage: Stage) -> None:
     assert stage.alerts == ()
 
 
 @given(outages, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_however_counts_are_split_and_ordered_the_log_is_the_same(stage: Stage, random: Random) -> None:
     other = Stage(stage.rules, lateness=stage.lateness)
     for arrives, rows in groupby(stage.events, key=itemgetter(0)):

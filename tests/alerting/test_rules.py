@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from faultline.alerting.rules import load_rules
@@ -43,6 +45,12 @@ def test_a_good_file_loads() -> None:
     assert list(rules.rules) == ["DbDown", "PaymentErrors"]
     assert rules.receivers["hook"].webhook_configs[0].url == "http://127.0.0.1:9/hook"
     assert [path.rules for path in rules.graph.paths_to("PaymentErrors")] == [("DbDown", "PaymentErrors")]
+
+
+def test_the_example_in_the_documentation_loads() -> None:
+    page = Path(__file__).parents[2] / "docs" / "alerting.md"
+    example = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert list(load_rules(example, page.name).rules) == ["DbDown", "PaymentErrors", "CheckoutFailed"]
 
 
 def test_the_hash_names_the_version_of_the_text() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from faultline.model import AlertKey, AlertState, Labels, Notification, Transition
 
@@ -69,7 +70,7 @@ class Told:
     effects: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alert:
     """One episode of an alert.
 
@@ -98,7 +99,7 @@ class Alert:
     told: tuple[Told, ...] = ()
     suppression: Suppression | None = None
 
-    @property
+    @cached_property
     def episode(self) -> str:
         """Names the episode forever: the identity's hash and the start."""
         return f"{self.key.id}-{self.starts_at:%Y%m%dT%H%M%SZ}"

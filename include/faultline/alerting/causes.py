@@ -56,7 +56,7 @@ def explain(effect: Alert, graph: ChainGraph, known: KnownAlerts, bucket: timede
     active = [link for link in links if link.active]
     ended = [link for link in links if not link.active]
     return Explanation(
-        _causes([*active, *(further for link in active for further in _through(link, known))]),
+        _causes([*active, *_roots_beyond(active, known)]),
         _causes(ended),
         max((link.ended_at for link in ended if link.ended_at is not None), default=None),
         max((link.path.recovery_grace for link in ended), default=timedelta(0)),
@@ -70,14 +70,15 @@ def _links(effect: Alert, graph: ChainGraph, known: KnownAlerts) -> Iterator[_Li
                 yield _Link(cause, path.rules, path)
 
 
-def _through(link: _Link, known: KnownAlerts) -> Iterator[_Link]:
-    """The active causes of a suppressed cause: it knows them even where labels do not compose over the whole path."""
-    if link.alert.state is not AlertState.SUPPRESSED:
-        return
-    for cause in link.alert.causes:
-        for alert in known.get(cause.alert.rule, ()):
-            if alert.episode == cause.episode and alert.state in ACTIVE:
-                yield _Link(alert, (*cause.path, *link.rules[1:]), link.path)
+def _roots_beyond(links: Iterable[_Link], known: KnownAlerts) -> Iterator[_Link]:
+    """The roots of suppressed causes: a cause knows its own even where labels do not compose over the whole path."""
+    suppressed = sorted((link for link in links if link.alert.state is AlertState.SUPPRESSED), key=_upstream_first)
+    nearest = {link.alert.causes[0].episode: link for link in suppressed}
+    for episode, link in nearest.items():
+        root = link.alert.causes[0]
+        for alert in known.get(root.alert.rule, ()):
+            if alert.episode == episode and alert.state in ACTIVE:
+                yield _Link(alert, (*root.path, *link.rules[1:]), link.path)
 
 
 def _in_time(link: _Link, effect: Alert, bucket: timedelta) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from faultline.alerting.alerts import Alert, Evaluation, Suppression
 from faultline.alerting.causes import explain
@@ -125,11 +126,12 @@ class _Work:
         live = {alert.episode for alert in self.known.values() if alert.live}
         over = {alert.episode for alert in before if not alert.live}
         explained_before = {alert.episode for alert in before if _explained(alert, live)}
-        effects = effects_by_cause(self.known.values())
         for alert in [alert for alert in self._causes_first() if alert.episode not in over]:
             explained = _explained(alert, live)
             newly = explained and alert.episode not in explained_before
-            occasion = Occasion(self.rules, self.horizon.at, alert, effects.get(alert.episode, []), explained, newly)
+            occasion = Occasion(
+                self.rules, self.horizon.at, alert, self.effects.get(alert.episode, []), explained, newly
+            )
             self.known[alert.episode], sent = announce(occasion)
             yield from sent
 
@@ -142,12 +144,16 @@ class _Work:
 
     def remembered(self) -> Iterator[Alert]:
         """What the next evaluation needs: live episodes, ended ones that still explain others or are still named."""
-        effects = effects_by_cause(self.known.values())
         live = [alert.episode for alert in self.known.values() if alert.live]
-        named = {effect.episode for episode in live for effect in effects.get(episode, [])}
+        named = {effect.episode for episode in live for effect in self.effects.get(episode, [])}
         for alert in sorted(self.known.values(), key=lambda alert: (alert.starts_at, alert.episode)):
             if alert.live or self._may_explain(alert) or alert.episode in named:
                 yield alert
+
+    @cached_property
+    def effects(self) -> dict[str, list[Alert]]:
+        """Who each episode explains, once every alert has been stepped."""
+        return effects_by_cause(self.known.values())
 
     def _may_explain(self, alert: Alert) -> bool:
         rule = self.rules.rules.get(alert.key.rule)

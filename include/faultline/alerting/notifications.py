@@ -149,18 +149,19 @@ def effects_by_cause(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
     Also those it explains only by way of another: an effect may have cleared before the cause of its cause was seen.
     """
     known = {alert.episode: alert for alert in alerts}
+    ancestors: dict[str, set[str]] = {}
     effects: dict[str, list[Alert]] = {}
-    for alert in sorted(known.values(), key=lambda effect: (effect.starts_at, effect.episode)):
-        for cause in _all_causes(alert, known):
+    for episode, alert in sorted(known.items(), key=lambda item: (item[1].starts_at, item[0])):
+        for cause in _ancestors(episode, known, ancestors):
             effects.setdefault(cause, []).append(alert)
     return effects
 
 
-def _all_causes(alert: Alert, known: Mapping[str, Alert]) -> set[str]:
-    found: set[str] = set()
-    waiting = [alert]
-    while waiting:
-        fresh = {cause.episode for cause in waiting.pop().causes} - found
-        found |= fresh
-        waiting += [known[episode] for episode in fresh if episode in known]
-    return found
+def _ancestors(episode: str, known: Mapping[str, Alert], found: dict[str, set[str]]) -> set[str]:
+    """Every episode on the ways up from this one; ``found`` remembers what was asked before."""
+    if episode not in found:
+        mine: set[str] = set()
+        for cause in known[episode].causes if episode in known else ():
+            mine |= {cause.episode} | _ancestors(cause.episode, known, found)
+        found[episode] = mine
+    return found[episode]
