@@ -70,7 +70,7 @@ def line_with(text: str, words: str) -> int:
 FAULTS = {
     "unknown-rule": ("[DbDown, Pay", "[DbDwn, Pay", "chain 'outage': no rule 'DbDwn'; did you mean 'DbDown'?"),
     "unknown-receiver": ("receiver: ops", "receiver: op", "no receiver 'op'; did you mean 'ops'?"),
-    "in-a-child-route": ("receiver: hook", "receiver: hoook", "no receiver 'hoook'; did you mean 'hook'?"),
+    "in-a-child-route": ("receiver: hook", "receiver: hooks", "no receiver 'hooks'; did you mean 'hook'?"),
     "unknown-field": ("keep_firing_for", "keep_firing", "unknown field 'keep_firing'; did you mean 'keep_firing_for'?"),
     "not-built-yet": (
         "  group_wait",
