@@ -192,6 +192,8 @@ def _create(url: str, topic: str, storage_options: Mapping[str, str] | None) -> 
                 name=topic,
                 configuration=_CONFIGURATION,
                 storage_options=options,
+                # Tried again, a creation that lost the race would become a second first commit.
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:
             if not DeltaTable.is_deltatable(url, options):
