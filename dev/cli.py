@@ -39,8 +39,9 @@ def up(airflow: Annotated[bool, typer.Option(help="Start Airflow too.")] = True)
 def down() -> None:
     """Stop everything that up or the demo started."""
     with told_plainly(), console.status("stopping the servers"):
-        local_stack().down()
-    console.print("All local servers are stopped; their data stays in .state/local.")
+        stack = local_stack()
+        stack.down()
+    console.print(f"All local servers are stopped; their data stays in {os.path.relpath(stack.folder)}.")
 
 
 @app.command()
@@ -145,7 +146,9 @@ def addresses(stack: Stack, airflow: bool = True) -> Panel:
         table.add_row("Airflow", f"{stack.airflow.url}", f"user {LOGIN[0]}, password {LOGIN[1]}")
     table.add_row("HDFS", stack.namenode_url, stack.environment["FAULTLINE_ARCHIVE_URL"])
     table.add_row("Kafka", stack.environment["FAULTLINE_KAFKA_BOOTSTRAP_SERVERS"], "bootstrap servers")
-    table.add_row("PostgreSQL", stack.ports.address("postgres"), "login in .state/local/postgres/password")
+    table.add_row(
+        "PostgreSQL", stack.ports.address("postgres"), f"login in {os.path.relpath(stack.folder)}/postgres/password"
+    )
     return Panel(table, title="running", title_align="left", border_style="green", expand=False)
 
 

@@ -167,5 +167,5 @@ class Stack:
 
 
 def local_stack() -> Stack:
-    """The servers of ``make up`` and ``make demo``."""
-    return Stack(profile_folder("local"), from_base())
+    """The servers of ``make up`` and ``make demo``; ``FAULTLINE_PROFILE`` names another set beside them."""
+    return Stack(profile_folder(os.environ.get("FAULTLINE_PROFILE", "local")), from_base())

@@ -1,0 +1,85 @@
+"""archive_logs, run in this process on a real Kafka and HDFS."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from faultline.adapters.delta import TopicTable
+from tests.servers import HdfsServer
+
+TOPICS = ("one", "two")
+AWKWARD = [b"not json", b"", b"\xff\xfe\x00", b"x" * 900_000]
+
+
+@pytest.fixture
+def topics(kafka: str, hdfs: HdfsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, TopicTable]:
+    """Two topics with records, some of which no parser understands."""
+    run = uuid.uuid4().hex[:8]
+    names = [f"{name}-{run}" for name in TOPICS]
+    listed = ", ".join(f"{{name: {name}}}" for name in names)
+    (tmp_path / "topics.yaml").write_text(f"topics: [{listed}]")
+    monkeypatch.setenv("FAULTLINE_KAFKA_BOOTSTRAP_SERVERS", kafka)
+    monkeypatch.setenv("FAULTLINE_ARCHIVE_URL", f"{hdfs.url}/{run}")
+    monkeypatch.setenv("FAULTLINE_TOPICS_FILE", str(tmp_path / "topics.yaml"))
+    monkeypatch.setenv("FAULTLINE_ARCHIVE_GROUP_PARTITIONS", "1")
+    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 2_000_000})
+    for name in names:
+        for value in [*AWKWARD, *(b'{"message": "hello %d"}' % number for number in range(100))]:
+            producer.produce(name, value)
+    assert producer.flush(20) == 0
+    return dict.fromkeys(names, f"{hdfs.url}/{run}")
+
+
+def rows(topics: Mapping[str, str]) -> list[int]:
+    tables = [TopicTable.open(url, topic) for topic, url in topics.items()]
+    return [table.query("SELECT count(*) AS n FROM logs")["n"][0].as_py() for table in tables]
+
+
+def run(**conf: Any) -> Any:
+    from archive_logs import archive_logs_dag
+
+    return archive_logs_dag.test(run_conf=conf, logical_date=datetime.now(UTC))
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_run_archives_every_record_and_a_second_one_adds_nothing(topics: dict[str, str]) -> None:
+    assert run(dry_run=True).state == "success"
+    assert rows(topics) == [0, 0]
+    assert run(verify=True).state == "success"
+    assert rows(topics) == [104, 104]
+    assert run(verify=True).state == "success"
+    assert rows(topics) == [104, 104]
+    for topic, url in topics.items():
+        broken = TopicTable.open(url, topic).query("SELECT raw, parse_error FROM logs WHERE parse_error IS NOT NULL")
+        assert sorted(broken["raw"].to_pylist()) == sorted(AWKWARD)
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_topic_that_the_form_names_wrongly_fails_the_run_and_archives_nothing(topics: dict[str, str]) -> None:
+    assert run(topics=["no-such-topic"]).state == "failed"
+    with pytest.raises(Exception, match="there is no table"):
+        rows(topics)
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_form_chooses_topics(topics: dict[str, str]) -> None:
+    first, second = topics
+    assert run(topics=[first]).state == "success"
+    assert rows({first: topics[first]}) == [104]
+    with pytest.raises(Exception, match="there is no table"):
+        rows({second: topics[second]})
+
+
+def test_live_runs_cover_whole_intervals_without_catching_up() -> None:
+    from archive_logs import archive_logs_dag
+
+    assert archive_logs_dag.catchup is False
+    assert archive_logs_dag.max_active_runs == 1
+    assert archive_logs_dag.default_args["retry_delay"] == timedelta(seconds=10)
