@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from faultline.errors import ConfigurationError, Fault
@@ -160,9 +161,9 @@ def line_of(data: Any, path: Sequence[str | int]) -> int:
     """The line, from 1, of the deepest part of ``path`` that is in the document."""
     line = 1
     for step in path:
-        if isinstance(data, Mapping) and step in data:
+        if isinstance(data, CommentedMap) and step in data:
             line = data.lc.key(step)[0] + 1
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        elif isinstance(data, CommentedSeq) and isinstance(step, int) and step < len(data):
             line = data.lc.item(step)[0] + 1
         else:
             continue
