@@ -22,7 +22,7 @@ import httpx
 import typer
 
 from dev.cli import PARTS, addresses, console, progress, told_plainly
-from dev.demo_board import Board, next_steps, page_panel, verify_lines
+from dev.demo_board import Board, next_steps, page_line, page_panel, verify_lines
 from dev.demo_watch import Seen, Watcher
 from dev.errors import DevError
 from dev.pager import Pager
@@ -71,6 +71,9 @@ class Demo:
             self._flip("on")
             self._reach(
                 Stage("one page, for the cause, naming its two effects", self._paged, 120, scheduler),
+            )
+            self._archive_now()
+            self._reach(
                 Stage(
                     "both topics are archived on HDFS", lambda seen: seen.least_archived(before) > 50, 180, scheduler
                 ),
@@ -78,11 +81,25 @@ class Demo:
             self._flip("off")
             self._reach(Stage("one resolve after recovery", self._resolved, 240, scheduler))
             self._probe(scheduler)
+        self._archive_now()
         self._reach(
             Stage("all that was sent is counted", lambda seen: seen.counted == sum(seen.sent.values()), 60, scheduler),
             Stage("all that was sent is archived", lambda seen: seen.archived == seen.sent, 240, scheduler),
         )
         self._settle()
+
+    def stay(self) -> None:
+        """Keep the shop open, and show what the pager gets, until Ctrl-C."""
+        shown = len(self._pager.pages)
+        try:
+            with self._shop():
+                while True:
+                    for page in self._pager.pages[shown:]:
+                        console.print(page_line(page))
+                    shown = len(self._pager.pages)
+                    time.sleep(0.5)
+        except KeyboardInterrupt:
+            console.print()
 
     def _switch_dags_on(self) -> None:
         log = self._stack.airflow.log("dag-processor")
@@ -121,6 +138,12 @@ class Demo:
     def _flip(self, state: str) -> None:
         httpx.post(f"{self.fault_url}/{state}", timeout=10).raise_for_status()
         self._board.say(f"db-proxy fault {state}")
+
+    def _archive_now(self) -> None:
+        """Its schedule would do so within a minute."""
+        with self._stack.airflow.api() as api:
+            api.trigger("archive_logs")
+        self._board.say("archive_logs triggered")
 
     def _reach(self, *stages: Stage) -> None:
         for stage in stages:
@@ -208,15 +231,7 @@ def main(
         console.print(addresses(stack))
         if not check:
             next_steps(console, stack, demo.fault_url)
-            _wait()
-
-
-def _wait() -> None:
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        console.print()
+            demo.stay()
 
 
 def _stop(stack: Stack) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-from faultline.archive.verify import VerifyReport
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -17,6 +16,7 @@ from rich.table import Table
 from dev.demo_watch import Seen
 from dev.pager import Page
 from dev.stack import Stack
+from faultline.archive.verify import VerifyReport
 
 
 class Board:
@@ -24,13 +24,12 @@ class Board:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = (
-            Live(get_renderable=self._render, console=console, refresh_per_second=4) if console.is_terminal else None
-        )
         self._done: list[str] = []
         self._now: tuple[str, float] | None = None
         self._seen: Seen | None = None
         self._pages: Sequence[Page] = ()
+        terminal = console.is_terminal
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4) if terminal else None
 
     def __enter__(self) -> Self:
         if self._live:
@@ -99,23 +98,27 @@ def alerts_table(seen: Seen, pages: Sequence[Page]) -> RenderableType:
     """Live alerts with their state, and what has gone out."""
     table = Table("alert", "state", "count", "because of", box=None, header_style="dim", padding=(0, 3, 0, 0))
     colors = {"firing": "bold red", "suppressed": "yellow", "recovering": "cyan"}
-    shown = [alert for alert in seen.alerts if not alert.key.rule.startswith("LatencyProbe")]
-    for alert in shown:
+    shown = [alert for alert in seen.alerts if alert.key.rule != "LatencyProbe"]
+    for alert in sorted(shown, key=lambda alert: (len(alert.causes), alert.starts_at)):
         because = ", ".join(cause.alert.rule for cause in alert.causes)
         color = colors.get(alert.state, "dim")
-        table.add_row(escape(str(alert.key)), f"[{color}]{alert.state}[/]", f"{alert.count:,}", because)
+        name = "  " * len(alert.causes) + escape(str(alert.key))
+        table.add_row(name, f"[{color}]{alert.state}[/]", f"{alert.count:,}", because)
     told = " · ".join(f"{page.kind} {page.name} at {page.at:%H:%M:%S}" for page in pages if page.path == "/ops")
     return Group(table if shown else "[dim]no alerts[/]", f"[dim]pager:[/] {told or 'silent'}")
 
 
+def page_line(page: Page) -> str:
+    """One message, with the effects it names."""
+    summary = page.alert["annotations"].get("summary", "")
+    effects = [f"\n    and because of it {name}, {count:,} records" for name, count in page.suppressed.items()]
+    return f"[bold]{page.at:%H:%M:%S} {page.kind} {escape(page.name)}[/]: {escape(summary)}" + "".join(effects)
+
+
 def page_panel(pages: Sequence[Page]) -> Panel:
     """What the person on call was told."""
-    lines = []
-    for page in pages:
-        summary = page.alert["annotations"].get("summary", "")
-        lines.append(f"[bold]{page.at:%H:%M:%S} {page.kind} {escape(page.name)}[/]: {escape(summary)}")
-        lines += [f"    and because of it {name}, {count:,} records" for name, count in page.suppressed.items()]
-    return Panel("\n".join(lines), title="what the pager got", title_align="left", border_style="red", expand=False)
+    lines = "\n".join(map(page_line, pages))
+    return Panel(lines, title="what the pager got", title_align="left", border_style="red", expand=False)
 
 
 def verify_lines(console: Console, reports: Sequence[VerifyReport]) -> bool:
