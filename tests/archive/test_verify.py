@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from faultline.adapters.delta import TopicTable
-from faultline.archive.verify import VerifyReport, verify_topic
+from faultline.archive.table import CommittedRange
+from faultline.archive.verify import VerifyReport, judge, verify_topic
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.settings import TopicConfig
@@ -112,8 +113,6 @@ def test_the_report_counts(folder: str) -> None:
 
 def test_commits_that_overlap_or_leave_holes_are_found() -> None:
     """The table's own fence does not let this happen; the proof must not rely on that."""
-    from faultline.adapters.delta import CommittedRange
-    from faultline.archive.verify import judge
 
     def commit(version: int, start: int, end: int) -> CommittedRange:
         return CommittedRange(version, OffsetRange(PART, start, end), end - start, ())

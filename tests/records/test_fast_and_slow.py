@@ -96,6 +96,15 @@ def test_records_of_one_program_go_the_fast_way() -> None:
     assert json_columns.parse_columns(raw, FIELDS) is not None
 
 
+def test_a_rare_traceback_does_not_spoil_the_fast_way() -> None:
+    usual = [{"@message": "m", "@fields": {"levelname": "INFO"}} for _ in range(999)]
+    rare = {"@message": "m", "@fields": {"levelname": "ERROR", "exception": ["Traceback\n", "  x\n", "E: y\n"]}}
+    raw = pa.array([orjson.dumps(record) for record in [*usual[:500], rare, *usual[500:]]], pa.large_binary())
+    fast = json_columns.parse_columns(raw, FIELDS)
+    assert fast is not None
+    assert fast["stack_trace"][500].as_py() == "Traceback\n  x\nE: y\n"
+
+
 @given(batches.flatmap(lambda batch: st.tuples(st.just(batch), st.lists(junk, max_size=3), st.integers(0, len(batch)))))
 def test_a_batch_is_the_sum_of_its_parts(case: tuple[list[dict[str, Any]], list[bytes | None], int]) -> None:
     batch, bad, cut = case

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import pyarrow as pa
@@ -19,7 +18,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import table_errors
-from faultline.adapters.delta_files import PARTITION_COLUMNS, STATISTICS, StagedFile, by_hour, stage_file
+from faultline.adapters.delta_files import PARTITION_COLUMNS, STATISTICS, add_action, stage_file
+from faultline.archive.table import CommittedRange, StagedFile, by_hour
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
@@ -38,21 +38,11 @@ class TableMissing(PermanentError):
     """There is no table yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedRange:
-    """What one commit says of one partition: the offsets it covers, and which of them have no record in Kafka."""
-
-    version: int
-    range: OffsetRange
-    rows: int
-    explained: tuple[OffsetRange, ...]
-
-
 class TopicTable:
     """A snapshot of a topic's table, and the way to add to it. ``refresh`` takes a newer snapshot."""
 
     def __init__(self, topic: str, table: DeltaTable, storage_options: Mapping[str, str] | None = None) -> None:
-        self.topic = topic
+        self._topic = topic
         self._table = table
         handler = DeltaStorageHandler(table.table_uri, dict(storage_options or {}))
         self._files = pyarrow.fs.PyFileSystem(handler)
@@ -76,6 +66,11 @@ class TopicTable:
         except TableMissing:
             _create(_table_url(archive_url, topic), topic, storage_options)
         return cls.open(archive_url, topic, storage_options=storage_options)
+
+    @property
+    def topic(self) -> str:
+        """The topic's name."""
+        return self._topic
 
     @property
     def url(self) -> str:
@@ -118,7 +113,7 @@ class TopicTable:
         )
         with table_errors(f"committing to {self.url}"):
             self._table.create_write_transaction(
-                [file.add_action() for file in files],
+                [add_action(file) for file in files],
                 mode="append",
                 schema=self._table.schema(),
                 partition_by=list(PARTITION_COLUMNS),

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
+from faultline.archive.table import StagedFile
 from faultline.errors import TransientError
 from faultline.records.schema import EVENT_SCHEMA
 
@@ -24,29 +22,16 @@ PARTITION_COLUMNS = ("dt", "hr")
 # What readers prune files by; statistics of the rest would only make the log larger.
 STATISTICS = ("timestamp", "level", "service", "kafka_topic_id", "kafka_partition", "kafka_offset")
 
-_HOUR = 3_600_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DICTIONARY = ["time_source", "level", "service", "environment", "host", "logger", "exception_type", "fingerprint"]
 _DICTIONARY += ["parse_error", "kafka_topic_id", "kafka_partition"]
 # A column with a longer value goes without statistics: a service named by a megabyte belongs into no log.
 _LONGEST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class StagedFile:
-    """A whole file on storage that no reader sees yet."""
-
-    path: str
-    dt: str
-    hr: str
-    size: int
-    rows: int
-    statistics: str
-
-    def add_action(self) -> AddAction:
-        """As the Delta log names it."""
-        partition = {"dt": self.dt, "hr": self.hr}
-        return AddAction(self.path, self.size, partition, round(time.time() * 1000), True, self.statistics)
+def add_action(file: StagedFile) -> AddAction:
+    """The file as the Delta log names it."""
+    partition = {"dt": file.dt, "hr": file.hr}
+    return AddAction(file.path, file.size, partition, round(time.time() * 1000), True, file.statistics)
 
 
 def stage_file(filesystem: pyarrow.fs.FileSystem, rows: pa.Table, dt: str, hr: str) -> StagedFile:
@@ -62,16 +47,6 @@ def stage_file(filesystem: pyarrow.fs.FileSystem, rows: pa.Table, dt: str, hr: s
     if size != written:
         raise TransientError(f"{path} has {size} bytes after {written} were written")
     return StagedFile(path, dt, hr, size, len(rows), json.dumps(_statistics(rows)))
-
-
-def by_hour(events: pa.Table) -> Iterator[tuple[str, str, pa.Table]]:
-    """Rows of each hour of event time, UTC, in their order: (dt, hr, rows)."""
-    hours = events["timestamp"].cast(pa.int64()).to_numpy() // _HOUR
-    distinct = np.unique(hours).tolist()
-    for hour in distinct:
-        start = _EPOCH + timedelta(hours=hour)
-        rows = events if len(distinct) == 1 else events.filter(pa.array(hours == hour))
-        yield f"{start:%Y-%m-%d}", f"{start:%H}", rows
 
 
 def _statistics(rows: pa.Table) -> dict[str, Any]:

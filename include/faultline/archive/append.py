@@ -16,10 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from faultline.adapters.delta import TopicTable
-from faultline.adapters.delta_files import by_hour
 from faultline.archive.prefetch import prefetch
 from faultline.archive.ranges import missing
+from faultline.archive.table import ArchiveTable, by_hour
 from faultline.errors import PermanentError, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
@@ -67,7 +66,7 @@ class _Batch:
 
 
 def append_ranges(
-    table: TopicTable,
+    table: ArchiveTable,
     source: RecordSource,
     topic: TopicConfig,
     ranges: Sequence[OffsetRange],
@@ -116,7 +115,7 @@ def outstanding(
     return tuple(todo)
 
 
-def _append(table: TopicTable, batch: _Batch, checkpoint: Callable[[str], None]) -> None:
+def _append(table: ArchiveTable, batch: _Batch, checkpoint: Callable[[str], None]) -> None:
     files = table.stage(batch.events)
     checkpoint("staged")
     checkpoint("before_commit")

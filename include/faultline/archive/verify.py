@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from faultline.adapters.delta import CommittedRange, TopicTable
 from faultline.archive.coverage import RowCoverage, cover
 from faultline.archive.ranges import tile
+from faultline.archive.table import ArchiveTable, CommittedRange
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.source import RecordSource
 
@@ -72,7 +72,7 @@ class VerifyReport:
         return asdict(self) | {"ok": self.ok, "partitions": partitions}
 
 
-def verify_topic(table: TopicTable, source: RecordSource | None = None) -> VerifyReport:
+def verify_topic(table: ArchiveTable, source: RecordSource | None = None) -> VerifyReport:
     """Prove the table against itself and, with a source, against what Kafka holds of the topic's current generation."""
     table.refresh()
     commits = table.commits()
