@@ -1,126 +1,156 @@
-"""Log records as JSON lines in Logstash's shapes.
+"""Log records as JSON lines in the shapes of Logstash (V0 and V1) and of the Elastic Common Schema.
 
-Same keys, order and values as logstash_formatter 0.5.17, so that what reads its output reads this, except its faults:
-text from a user is never a ``str.format`` template (unless asked for), ``@timestamp`` is the record's time and not the
-formatter's, NaN becomes null, and no value or key loses the record. One key more: ``exc_type`` beside ``exception``.
+The Logstash ones give the same keys, order and values as logstash_formatter 0.5.17, so that what reads its output
+reads this, except its faults: text from a user is never a ``str.format`` template (unless asked for), ``@timestamp`` is
+the record's time and not the formatter's, NaN becomes null, and no value or key loses the record. One key more:
+``exc_type`` beside ``exception``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
 from typing import Any
 
 from kafka_logging import safe
+from kafka_logging.json_lines import JsonFormatter, add_exception, is_simple
 
-try:
-    import orjson
-except ImportError:  # the json module gives the same lines, slower
-    orjson = None  # type: ignore[assignment]
+ECS_VERSION = "8.11.0"
 
-# What orjson and json write alike; a value of any other type takes the careful path.
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_FORMATTING_ERRORS = (KeyError, IndexError, ValueError, AttributeError, TypeError)
-
-
-def json_default(value: Any) -> str:
-    """Times as ISO 8601, everything else as its text."""
-    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+# What every record has, and what formatters leave in it; all else came as ``extra``.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    "asctime", "exception", "exc_type", "message", "record_id", "taskName",
+}  # fmt: skip
 
 
-class LogstashFormatter(logging.Formatter):
+class LogstashFormatter(JsonFormatter):
     """Logstash V0: ``@message``, ``@timestamp``, ``@source_host`` and all of the record's attributes in ``@fields``.
 
-    ``fmt`` is a JSON text, as in a ``format=`` line of a ``logging.conf``, or a mapping. Its keys: ``extra`` has
-    further top-level fields of every line, ``source_host`` replaces the host's name, ``str_format`` set to true runs
-    ``str.format`` over messages as logstash_formatter does (then a message can read the record's attributes).
+    The items of a message that is a dict become fields.
     """
 
-    def __init__(
-        self,
-        fmt: str | Mapping[str, Any] | None = None,
-        datefmt: str | None = None,
-        style: str = "%",
-        json_cls: type[json.JSONEncoder] | None = None,
-        json_default: Callable[[Any], Any] = json_default,
-    ) -> None:
-        super().__init__()
-        options = json.loads(fmt) if isinstance(fmt, str) else dict(fmt or {})
-        self.defaults: dict[str, Any] = safe.plain(options.get("extra", {}), json_default)
-        self.source_host: str = options.get("source_host") or socket.gethostname()
-        self.str_format = bool(options.get("str_format", False))
-        self.json_cls = json_cls
-        self.json_default = json_default
-        self._default_fields: dict[str, Any] = self.defaults.get("@fields", {})
-        self._second = (-1, "")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON."""
-        return self.format_bytes(record).decode()
-
     def format_bytes(self, record: logging.LogRecord) -> bytes:
-        """The record as one line of JSON in UTF-8; the handler asks for this and saves a decode and an encode."""
+        """The record as one line of JSON in UTF-8."""
         fields = record.__dict__.copy()
-        message = self._message(record, fields)
+        if isinstance(record.msg, dict):
+            fields.update(record.msg)
+            message = ""
+        else:
+            message = self.message(record, fields)
         fields.pop("msg", None)
         exc_info = fields.pop("exc_info", None)
         if not fields.get("exc_text", True):
             del fields["exc_text"]
-        simple = _is_simple(fields)
+        simple = is_simple(fields)
         if exc_info:
-            fields["exception"] = safe.exception_lines(exc_info)
-            if kind := safe.exception_type(exc_info):
-                fields["exc_type"] = kind
+            add_exception(fields, exc_info)
+        if "@fields" in self.defaults:
+            fields = {**self.defaults["@fields"], **fields}
+        second, microsecond = self.time(record.created)
         line = {
             **self.defaults,
             "@message": message,
-            "@timestamp": self._timestamp(record.created),
+            "@timestamp": f"{second}.{microsecond:06d}Z",
             "@source_host": self.source_host,
-            "@fields": {**self._default_fields, **fields} if self._default_fields else fields,
+            "@fields": fields,
         }
-        return self._encode(line, simple)
+        return self.encode(line, simple)
 
-    def _message(self, record: logging.LogRecord, fields: dict[str, Any]) -> str:
-        """The text, or "" for a dict, whose items become fields."""
+
+class LogstashFormatterV1(JsonFormatter):
+    """Logstash V1: ``@timestamp``, ``@version``, ``source_host`` and all of the record's attributes beside them.
+
+    A dict as the message takes the place of ``message``: its items become fields. When another formatter has set
+    ``message`` before, the template stays in the line as ``msg``, as with logstash_formatter.
+    """
+
+    def format_bytes(self, record: logging.LogRecord) -> bytes:
+        """The record as one line of JSON in UTF-8."""
+        fields = record.__dict__.copy()
         if isinstance(record.msg, dict):
-            fields.update(record.msg)
-            return ""
-        message = record.getMessage()
-        if self.str_format:
-            try:
-                return message.format(**fields)
-            except _FORMATTING_ERRORS:
-                return message
-        return message
-
-    def _timestamp(self, created: float) -> str:
-        """The time in UTC to the microsecond; the text down to the second is kept for the records that follow."""
-        second, microsecond = divmod(round(created * 1e6), 1_000_000)
-        known, text = self._second
-        if second != known:
-            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._second = second, text
-        return f"{text}.{microsecond:06d}Z"
-
-    def _encode(self, line: dict[str, Any], simple: bool) -> bytes:
-        if simple and orjson is not None and self.json_cls is None:
-            try:
-                return orjson.dumps(line)
-            except orjson.JSONEncodeError:  # lone surrogates, integers beyond 64 bits, replaced standard attributes
-                pass
-        text = json.dumps(safe.plain(line, self.json_default), cls=self.json_cls, ensure_ascii=False)
-        return text.encode()
+            fields.update(fields.pop("msg"))
+        elif "message" not in fields:
+            del fields["msg"]
+            fields["message"] = self.message(record, fields)
+        exc_info = fields.pop("exc_info", None)
+        if not fields.get("exc_text", True):
+            del fields["exc_text"]
+        simple = is_simple(fields)
+        if exc_info:
+            add_exception(fields, exc_info)
+        second, microsecond = self.time(record.created)
+        line = {
+            **self.defaults,
+            "@timestamp": f"{second}.{microsecond // 1000:03d}Z",
+            "@version": 1,
+            "source_host": self.source_host,
+            **fields,
+        }
+        return self.encode(line, simple)
 
 
-def _is_simple(fields: dict[str, Any]) -> bool:
-    """Whether orjson writes what json would; it has words of its own for enums, dataclasses and times."""
-    args = fields.get("args")
-    if args and (type(args) is not tuple or not _SCALARS.issuperset(map(type, args))):
-        return False
-    fields["args"] = None  # not a scalar itself; put back in its place, as a dict keeps its order
-    simple = _SCALARS.issuperset(map(type, fields.values()))
-    fields["args"] = args
-    return simple
+class EcsFormatter(JsonFormatter):
+    """The Elastic Common Schema, in the order of ecs-logging. Extras stay at the top, or go into ``labels`` when
+    they have the name of a field of the schema that is in the line already.
+
+    ``{"extra": {"service.name": "shop", "service.environment": "production"}}`` names the service.
+    """
+
+    def format_bytes(self, record: logging.LogRecord) -> bytes:
+        """The record as one line of JSON in UTF-8."""
+        extras = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        if isinstance(record.msg, dict):
+            extras.update(record.msg)
+            message = ""
+        else:
+            message = self.message(record, record.__dict__)
+        second, microsecond = self.time(record.created)
+        line = {
+            "@timestamp": f"{second}.{microsecond // 1000:03d}Z",
+            "log.level": record.levelname.lower(),
+            "message": message,
+            "ecs.version": ECS_VERSION,
+            **self.defaults,
+            **_origin(record),
+            "host": {"name": self.source_host},
+        }
+        if record_id := record.__dict__.get("record_id"):
+            line["event"] = {"id": record_id}
+        if error := _error(record):
+            line["error"] = error
+        if extras:
+            _add_extras(line, extras)
+        return self.encode(line, is_simple(extras))
+
+
+def _origin(record: logging.LogRecord) -> dict[str, Any]:
+    place = {"file": {"name": record.filename, "line": record.lineno}, "function": record.funcName}
+    thread = {"id": record.thread, "name": record.threadName}
+    return {
+        "log": {"logger": record.name, "origin": place},
+        "process": {"pid": record.process, "name": record.processName, "thread": thread},
+    }
+
+
+def _error(record: logging.LogRecord) -> dict[str, Any]:
+    """``error`` of an exception, or of the text that is left of one in a copy of the record."""
+    fields = record.__dict__
+    if exc_info := fields.get("exc_info"):
+        lines = safe.exception_lines(exc_info)
+        error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else exc_info
+        return {
+            "type": safe.exception_type(exc_info),
+            "message": safe.text_of(error),
+            "stack_trace": "".join(lines),
+        }
+    stack = fields.get("exc_text") or fields.get("stack_info")
+    if not stack:
+        return {}
+    return {"type": fields.get("exc_type"), "stack_trace": stack} if fields.get("exc_type") else {"stack_trace": stack}
+
+
+def _add_extras(line: dict[str, Any], extras: dict[str, Any]) -> None:
+    taken = {key: value for key, value in extras.items() if key in line}
+    line.update((key, value) for key, value in extras.items() if key not in taken)
+    if taken:
+        labels = line.get("labels")
+        line["labels"] = {**(labels if isinstance(labels, dict) else {}), **taken}

@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from kafka_logging import lifetime
 from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of
 from kafka_logging.formatters import LogstashFormatter
+from kafka_logging.json_lines import JsonFormatter
 from kafka_logging.safe import attempt, portable, text_of
 from kafka_logging.shipping import ClosedHandlerError, Shipping
 from kafka_logging.stats import HandlerStats
@@ -225,7 +226,7 @@ class KafkaLoggingHandler(logging.Handler):
 
 def _bytes_of(formatter: logging.Formatter | None) -> Callable[[logging.LogRecord], bytes] | None:
     """Our formatter's shorter way, unless a subclass says otherwise."""
-    if isinstance(formatter, LogstashFormatter) and type(formatter).format is LogstashFormatter.format:
+    if isinstance(formatter, JsonFormatter) and type(formatter).format is JsonFormatter.format:
         return formatter.format_bytes
     return None
 
