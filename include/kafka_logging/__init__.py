@@ -2,6 +2,7 @@
 
 - ``handler`` is what an application configures; ``formatters`` (on ``json_lines``) make the lines; ``config`` checks
   the arguments.
+- ``flood`` decides which records are too many, ``rescue`` what may still be sent of a faulty one.
 - ``shipping`` owns the Producer and the counts of one process, ``transport`` one Producer and its poll thread,
   ``lifetime`` says what a fork does, ``stats`` keeps the accounts, ``safe`` makes awkward records sendable.
 - ``testing`` has a handler for an application's tests that needs no Kafka.

@@ -35,8 +35,8 @@ class LogstashFormatter(JsonFormatter):
             fields.update(record.msg)
             message = ""
         else:
-            message = self.message(record, fields)
-        fields.pop("msg", None)
+            message = self.message(record, fields) if self.str_format else record.getMessage()
+        del fields["msg"]
         exc_info = fields.pop("exc_info", None)
         if not fields.get("exc_text", True):
             del fields["exc_text"]
@@ -70,7 +70,7 @@ class LogstashFormatterV1(JsonFormatter):
             fields.update(fields.pop("msg"))
         elif "message" not in fields:
             del fields["msg"]
-            fields["message"] = self.message(record, fields)
+            fields["message"] = self.message(record, fields) if self.str_format else record.getMessage()
         exc_info = fields.pop("exc_info", None)
         if not fields.get("exc_text", True):
             del fields["exc_text"]
@@ -102,7 +102,7 @@ class EcsFormatter(JsonFormatter):
             extras.update(record.msg)
             message = ""
         else:
-            message = self.message(record, record.__dict__)
+            message = self.message(record, record.__dict__) if self.str_format else record.getMessage()
         second, microsecond = self.time(record.created)
         line = {
             "@timestamp": f"{second}.{microsecond // 1000:03d}Z",

@@ -11,17 +11,20 @@ import functools
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from kafka_logging import lifetime
 from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of
+from kafka_logging.flood import Clock, Flood
 from kafka_logging.formatters import LogstashFormatter
 from kafka_logging.json_lines import JsonFormatter
-from kafka_logging.safe import attempt, portable, text_of
-from kafka_logging.shipping import ClosedHandlerError, Shipping
+from kafka_logging.rescue import forms, reason_of
+from kafka_logging.safe import attempt
+from kafka_logging.shipping import Shipping
 from kafka_logging.stats import HandlerStats
 from kafka_logging.transport import Pacer, ProducerLike
 
@@ -30,7 +33,6 @@ OnDrop: TypeAlias = Callable[[str, logging.LogRecord | None], object]
 
 # Whoever logs under these names may do so because of a record being sent here.
 _OWN_LOGGERS = frozenset({"kafka_logging", "confluent_kafka", "librdkafka"})
-_CUTS = (8, 100)  # an oversized record's texts are cut to this part of the largest message, then to that
 
 
 class _Guard(threading.local):
@@ -43,12 +45,16 @@ class KafkaLoggingHandler(logging.Handler):
     ``hosts_list`` is ``"a:9092, b:9092"``, a list or a tuple, else ``KAFKA_LOG_HOSTS``; ``topic`` a name or a
     function of the record, else ``KAFKA_LOG_TOPIC``; ``key`` text, bytes, a function of the record, or one of
     ``"field:NAME"``, ``"logger"``, ``"host"``. ``timeout_secs`` is the network timeout. ``on_drop(reason, record)`` is
-    told of each record given up; the record is None when Kafka held it already. Every other keyword is a librdkafka
+    told of each record given up; the record is None when Kafka held it already. At most ``burst`` records at once and
+    ``rate_limit`` a second go to Kafka (None: no limit); of the rest, each call site sends a summary every 10 seconds
+    and at close. Every other keyword is a librdkafka
     property in snake case (``security_protocol="SSL"``); ``producer_config`` has them with dots. ValueError names
     what is wrong with the arguments.
 
     Every record gets a ``record_id`` (host-pid-start-sequence), by which an archive can tell a replay.
     """
+
+    _clock: Clock = staticmethod(time.monotonic)
 
     def __init__(
         self,
@@ -59,6 +65,8 @@ class KafkaLoggingHandler(logging.Handler):
         timeout_secs: float | None = None,
         producer_config: Mapping[str, Any] | None = None,
         headers: Headers | None = None,
+        rate_limit: float | None = 2000.0,
+        burst: int = 20_000,
         queue_max_messages: int = 50_000,
         queue_max_kbytes: int = 32 * 1024,
         flush_timeout: float = 5.0,
@@ -79,12 +87,14 @@ class KafkaLoggingHandler(logging.Handler):
         self._headers = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         self._flush_timeout = flush_timeout
         self._on_drop = on_drop
+        self._new_flood = functools.partial(Flood, rate_limit, burst, self._clock) if rate_limit else lambda: None
+        self._flood: Flood | None = self._new_flood()
         self._try_properties()
         super().__init__()
         self._guard = _Guard()
         self._pacers: dict[type[BaseException] | None, Pacer] = {}
         self._known_formatter: logging.Formatter | None = None
-        self._format_bytes: Callable[[logging.LogRecord], bytes] | None = None
+        self._format: Callable[[logging.LogRecord], str | bytes] = self.format
         self._shipping = self._new_shipping()
         self.setFormatter(LogstashFormatter())
         lifetime.register(self)
@@ -102,21 +112,30 @@ class KafkaLoggingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and produce. Returns at once and never raises, whatever is wrong with the record or with Kafka."""
-        if f"{record.name}".partition(".")[0] in _OWN_LOGGERS:
-            return
+        flood = self._flood
+        try:
+            if _is_own(record.name) or (flood is not None and flood.refuses(record)):
+                return
+        except (AttributeError, TypeError):  # a record that is hardly one is not suppressed
+            pass
+        self._count_and_send(record)
+
+    def _count_and_send(self, record: logging.LogRecord) -> bool:
+        """Whether the record is on its way; if not, it is counted as dropped."""
         shipping = self._shipping
         number = next(shipping.tally.emitted)
         guard = self._guard
         if guard.busy:
             shipping.tally.drop("recursion")
-            return
+            return False
         guard.busy = True
         try:
             if "record_id" not in record.__dict__:
                 record.__dict__["record_id"] = f"{shipping.origin}-{number}"
             self._send(record)
+            return True
         except Exception as error:  # noqa: BLE001 - logging must not take the application down
-            self._rescue(record, error)
+            return self._rescue(record, error)
         except BaseException:  # Ctrl-C or a greenlet's timeout in the middle: the application's to handle
             shipping.tally.drop("interrupted")
             raise
@@ -132,7 +151,7 @@ class KafkaLoggingHandler(logging.Handler):
 
     def stats(self) -> HandlerStats:
         """What became of the records emitted in this process so far."""
-        return self._shipping.stats()
+        return self._shipping.stats(self._flood.suppressed() if self._flood else 0)
 
     def flush(self) -> None:
         """Wait until all is delivered, at most ``flush_timeout`` seconds."""
@@ -140,6 +159,7 @@ class KafkaLoggingHandler(logging.Handler):
 
     def close(self) -> None:
         """Deliver what is queued within ``flush_timeout`` seconds and count what is not; later records are dropped."""
+        self._summarise()
         self._shipping.close(self._flush_timeout)
         super().close()
 
@@ -147,12 +167,22 @@ class KafkaLoggingHandler(logging.Handler):
         """Begin again in a child process; the parent delivers what it had queued."""
         closed = self._shipping.closed
         self._shipping.leak()
+        self._flood = self._new_flood()
         self._shipping = self._new_shipping()
         if closed:
             self._shipping.close(0)
 
     def _new_shipping(self) -> Shipping:
-        return Shipping(self._make_producer, self._properties, self._headers, self._lost)
+        return Shipping(self._make_producer, self._properties, self._headers, self._lost, self._tick)
+
+    def _tick(self) -> None:
+        """What is to be done now and then; runs in the poll thread."""
+        if self._flood and self._flood.due():
+            self._summarise()
+
+    def _summarise(self) -> None:
+        if self._flood and not self._shipping.closed:
+            self._flood.report(self._count_and_send)
 
     def _make_producer(self, properties: dict[str, Any]) -> ProducerLike:
         lifetime.close_at_exit_of_child(self)
@@ -166,16 +196,15 @@ class KafkaLoggingHandler(logging.Handler):
             raise ValueError(f"librdkafka: {error.args[0].str()}") from error
 
     def _payload(self, record: logging.LogRecord) -> str | bytes:
-        formatter = self.formatter
-        if formatter is not self._known_formatter:
-            self._known_formatter = formatter
-            self._format_bytes = _bytes_of(formatter)
-        return self._format_bytes(record) if self._format_bytes else self.format(record)
+        if self.formatter is not self._known_formatter:
+            self._known_formatter = self.formatter
+            self._format = _bytes_of(self.formatter) or self.format
+        return self._format(record)
 
     def _send(self, record: logging.LogRecord) -> None:
         shipping = self._shipping
-        payload = self._payload(record)
-        topic = self._topic if isinstance(self._topic, str) else self._topic(record)
+        payload = self._format(record) if self.formatter is self._known_formatter else self._payload(record)
+        topic = self._topic if self._topic.__class__ is str else self._topic(record)  # type: ignore[operator]
         key = self._key_of(record) if self._key_of else None
         produce = shipping.produce
         try:
@@ -187,31 +216,17 @@ class KafkaLoggingHandler(logging.Handler):
             shipping.produce(topic, payload, key)
         next(shipping.tally.sent)
 
-    def _rescue(self, record: logging.LogRecord, error: Exception) -> None:
-        """Send the record in a form that can be sent, or count it as dropped; called while handling ``error``."""
+    def _rescue(self, record: logging.LogRecord, error: Exception) -> bool:
+        """Send the record in another form, or count it as dropped and say False; called while handling ``error``."""
         last: Exception | None = error
-        for limit, marks in self._forms(record, error):
-            last = attempt(functools.partial(self._send_portable, record, limit, marks), lambda again: again)
+        for form in forms(record, error, largest=self._largest, payload=self._payload):
+            last = attempt(lambda form=form: self._send(form()), lambda again: again)  # type: ignore[misc]
             if last is None:
-                return
-        self._shipping.tally.drop(reason := _reason(last or error))
+                return True
+        self._shipping.tally.drop(reason := reason_of(last or error))
         self._tell(reason, record)
         self.handleError(record)
-
-    def _forms(self, record: logging.LogRecord, error: Exception) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
-        """The record made safe, then cut shorter and shorter; nothing where no other form can help."""
-        marks: dict[str, Any] = {}
-        if not isinstance(error, (BufferError, ClosedHandlerError, KafkaException)):
-            marks["logging_error"] = f"{type(error).__name__}: {text_of(error)}"
-            yield None, marks
-        elif not _is_too_large(error):
-            return
-        size = attempt(lambda: _size(self._payload(record)), lambda _: None)
-        for part in _CUTS:
-            yield self._largest // part, {"truncated": True, "original_size": size, **marks}
-
-    def _send_portable(self, record: logging.LogRecord, limit: int | None, marks: Mapping[str, Any]) -> None:
-        self._send(portable(record, limit, marks))
+        return False
 
     def _lost(self, reason: str) -> None:
         """A message was given up or refused after Kafka's client had taken it; runs where callbacks are served."""
@@ -224,27 +239,13 @@ class KafkaLoggingHandler(logging.Handler):
             attempt(functools.partial(self._on_drop, reason, record), lambda _: None)
 
 
+@functools.lru_cache(maxsize=4096)
+def _is_own(name: str) -> bool:
+    return name.partition(".")[0] in _OWN_LOGGERS
+
+
 def _bytes_of(formatter: logging.Formatter | None) -> Callable[[logging.LogRecord], bytes] | None:
     """Our formatter's shorter way, unless a subclass says otherwise."""
     if isinstance(formatter, JsonFormatter) and type(formatter).format is JsonFormatter.format:
         return formatter.format_bytes
     return None
-
-
-def _size(payload: str | bytes) -> int:
-    return len(payload.encode("utf-8", "replace") if isinstance(payload, str) else payload)
-
-
-def _is_too_large(error: Exception) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
-
-
-def _reason(error: Exception) -> str:
-    """The word under which a dropped record is counted."""
-    if isinstance(error, BufferError):
-        return "queue_full"
-    if isinstance(error, ClosedHandlerError):
-        return "closed"
-    if isinstance(error, KafkaException):
-        return str(error.args[0].name().strip("_").lower())
-    return "unformattable"

@@ -64,11 +64,10 @@ class JsonFormatter(logging.Formatter):
         raise NotImplementedError
 
     def message(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
-        """The text; ``fields`` are what it may name in braces when ``str_format`` was asked for."""
+        """The text for ``str_format``: ``fields`` are what it may name in braces."""
         message = record.getMessage()
-        if self.str_format:
-            with contextlib.suppress(*_FORMATTING_ERRORS):
-                return message.format(**fields)
+        with contextlib.suppress(*_FORMATTING_ERRORS):
+            return message.format(**fields)
         return message
 
     def time(self, created: float) -> tuple[str, int]:

@@ -30,6 +30,7 @@ class ClosedHandlerError(Exception):
 
 class Shipping:
     """``produce(topic, payload, key)`` takes a message; ``on_lost(reason)`` hears of each one that was not delivered.
+    ``tick`` is called now and then, while there is a Producer.
 
     ``origin`` names this process among all that ever ran; with a number it makes a record's id.
     """
@@ -40,6 +41,7 @@ class Shipping:
         properties: Mapping[str, Any],
         headers: Sequence[tuple[str, str | bytes]],
         on_lost: Callable[[str], None],
+        tick: Callable[[], None],
     ) -> None:
         self.tally = Tally()
         self.origin = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
@@ -48,6 +50,7 @@ class Shipping:
         self._properties = properties
         self._headers = list(headers)
         self._on_lost = on_lost
+        self._tick = tick
         self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
         self._transport: Transport | None = None
         self._retiring: Transport | None = None
@@ -58,9 +61,9 @@ class Shipping:
         """Whether every message is refused."""
         return self.produce is _refuse
 
-    def stats(self) -> HandlerStats:
-        """The tally with what the Producers hold now."""
-        return self.tally.stats([line.producer for line in (self._transport, self._retiring) if line])
+    def stats(self, suppressed: int) -> HandlerStats:
+        """The tally with what the Producers hold now and the number of records that never came here."""
+        return self.tally.stats([line.producer for line in (self._transport, self._retiring) if line], suppressed)
 
     def flush(self, timeout: float) -> None:
         """Wait until all is delivered, at most ``timeout`` seconds."""
@@ -95,7 +98,7 @@ class Shipping:
     def _produce_first(self, topic: str, payload: bytes | str, key: bytes | str | None) -> None:
         with self._lock:
             if self._transport is None and self.produce is not _refuse:
-                self._transport = Transport(self._make, self._properties, self._report)
+                self._transport = Transport(self._make, self._properties, self._report, self._tick)
                 produce = self._transport.producer.produce
                 self.produce = functools.partial(produce, headers=self._headers) if self._headers else produce
             produce = self.produce

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HandlerStats:
-    """``emitted = delivered + queued + sum(dropped) + failed``, always.
+    """``emitted = delivered + queued + suppressed + sum(dropped) + failed``, always.
 
-    ``emitted`` counts records that passed the handler's level and filters in this process; ``queued`` ones are being
-    formatted or wait for the broker; ``dropped`` ones were given up here, by reason; for ``failed`` ones the broker
-    or the message timeout said no (such a record may have arrived all the same: compare ``record_id``).
+    ``emitted`` counts records that passed the handler's level and filters in this process, and the summaries of
+    suppressed ones; ``queued`` ones are being formatted or wait for the broker; ``suppressed`` ones were too many,
+    see ``rate_limit``; ``dropped`` ones were given up here, by reason; for ``failed`` ones the broker or the message
+    timeout said no (such a record may have arrived all the same: compare ``record_id``).
     """
 
     emitted: int
@@ -23,9 +24,11 @@ class HandlerStats:
     queued: int
     dropped: Mapping[str, int]
     failed: int
+    suppressed: int = 0
 
     def __post_init__(self) -> None:
-        if self.emitted != self.delivered + self.queued + sum(self.dropped.values()) + self.failed:
+        ended = self.delivered + self.suppressed + sum(self.dropped.values()) + self.failed
+        if self.emitted != ended + self.queued:
             raise ValueError(f"records unaccounted for: {self}")
 
 
@@ -58,23 +61,28 @@ class Tally:
 
     def sent_so_far(self) -> int:
         """How many records the Producer took."""
-        return _value(self.sent)
+        return value_of(self.sent)
 
-    def stats(self, queues: Iterable[Sized]) -> HandlerStats:
+    def stats(self, queues: Iterable[Sized], suppressed: int = 0) -> HandlerStats:
         """The numbers at one instant; ``queues`` are the Producers, whose length is what they still hold.
+
+        ``suppressed`` records are not among those that ``emitted`` of this tally counts, only in the result's.
 
         The order of reading matters: ``sent`` first and ``emitted`` last, so that a record on its way is ``queued``.
         """
         with self._lock:
-            sent = _value(self.sent)
+            sent = value_of(self.sent)
             settled = self._failed + sum(self._purged.values())
             waiting = min(sum(len(queue) for queue in queues), sent - settled)
             dropped = self._dropped + self._purged
-            emitted = _value(self.emitted)
+            emitted = value_of(self.emitted)
             underway = emitted - sent - sum(self._dropped.values())
-            return HandlerStats(emitted, sent - settled - waiting, waiting + underway, dict(dropped), self._failed)
+            delivered = sent - settled - waiting
+            return HandlerStats(
+                emitted + suppressed, delivered, waiting + underway, dict(dropped), self._failed, suppressed
+            )
 
 
-def _value(count: itertools.count[int]) -> int:
+def value_of(count: itertools.count[int]) -> int:
     """The next number of a count without taking it; its repr, ``count(7)``, is the one way that has no side effect."""
     return int(repr(count)[len("count(") : -1])

@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
+from kafka_logging.flood import Clock
 from kafka_logging.handler import KafkaLoggingHandler
 
 
@@ -74,9 +75,14 @@ class FakeProducer:
 
 
 class CaptureHandler(KafkaLoggingHandler):
-    """A KafkaLoggingHandler whose messages stay in this process: ``messages``, and ``records`` as parsed JSON."""
+    """A KafkaLoggingHandler whose messages stay in this process: ``messages``, and ``records`` as parsed JSON.
 
-    def __init__(self, topic: Any = "logs", **options: Any) -> None:
+    ``clock`` gives the seconds by which ``rate_limit`` goes, if not those of ``time.monotonic``.
+    """
+
+    def __init__(self, topic: Any = "logs", *, clock: Clock | None = None, **options: Any) -> None:
+        if clock:
+            self._clock = clock
         self.producers: list[FakeProducer] = []
         super().__init__("capture:9092", topic, **options)
 

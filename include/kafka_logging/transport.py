@@ -56,7 +56,8 @@ _seldom = Pacer()  # librdkafka repeats itself while a broker is away
 
 
 class Transport:
-    """A running Producer; ``report(error)`` is called, from the poll thread, for each message that was not delivered.
+    """A running Producer; ``report(error)`` is called, from the poll thread, for each message that was not delivered;
+    the poll thread calls ``tick()`` as well, several times a second.
 
     The Producer must hold no reference back to this object: it would be destroyed by the garbage collector, at a time
     nobody chose, perhaps in a forked child, where its native destructor hangs.
@@ -67,6 +68,7 @@ class Transport:
         make: Callable[[dict[str, Any]], ProducerLike],
         properties: Mapping[str, Any],
         report: Callable[[KafkaError], None],
+        tick: Callable[[], None],
     ) -> None:
         over = threading.Event()
 
@@ -80,7 +82,7 @@ class Transport:
         self._over = over
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=_poll, args=(self.producer, self._stop), name="kafka-logging-poll", daemon=True
+            target=_poll, args=(self.producer, self._stop, tick), name="kafka-logging-poll", daemon=True
         )
         try:
             self._thread.start()
@@ -106,6 +108,7 @@ class Transport:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.producer))
 
 
-def _poll(producer: ProducerLike, stop: threading.Event) -> None:
+def _poll(producer: ProducerLike, stop: threading.Event, tick: Callable[[], None]) -> None:
     while not stop.is_set():
         producer.poll(POLL_SECONDS)
+        tick()
