@@ -13,16 +13,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from faultline.errors import ConfigurationError, Fault
 
+# What ruamel lets out for values it cannot make sense of, such as the date 2026-13-45 or a tag on the wrong kind.
+_RUAMEL_FAULTS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
+_DURATION = re.compile(r"(\d+)(ms|[smhdwy])", re.ASCII)
+# A time so long ago can still be written down: whoever subtracts a duration need not think of the year 0.
+_LONGEST = 100 * _UNITS["y"]
 
 
 def parse_duration(text: object) -> timedelta:
@@ -33,7 +39,10 @@ def parse_duration(text: object) -> timedelta:
         return timedelta(0)
     if not isinstance(text, str) or not text or _DURATION.sub("", text):
         raise ValueError(f"not a duration: {text!r}; write a number and a unit, such as 30s, 5m or 1h30m")
-    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+    if seconds > _LONGEST:
+        raise ValueError(f"too long a duration: {text!r}; the longest is 100y")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(value: timedelta) -> str:
@@ -47,7 +56,14 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than 0")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 
 
 class Settings(BaseSettings):
@@ -70,13 +86,15 @@ class Settings(BaseSettings):
         default=timedelta(days=7),
         description="event times farther than this from Kafka's timestamp do not choose the partition",
     )
-    count_bucket: Duration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
+    count_bucket: PositiveDuration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
     count_batch_rows: int = Field(default=50_000, ge=1)
-    count_interval: Duration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
+    count_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
     count_retention: Duration = Field(default=timedelta(days=8), description="how long counts are kept")
     allowed_lateness: Duration = timedelta(seconds=30)
-    evaluation_interval: Duration = Field(default=timedelta(seconds=1), description="pause between evaluations")
-    task_budget: Duration = Field(default=timedelta(minutes=5), description="how long one run of watch_errors lasts")
+    evaluation_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between evaluations")
+    task_budget: PositiveDuration = Field(
+        default=timedelta(minutes=5), description="how long one run of watch_errors lasts"
+    )
 
 
 class StrictModel(BaseModel):
@@ -137,6 +155,8 @@ def load_yaml(model: type[Model], text: str, file: str) -> Model:
     data = parse_yaml(text, file)
     try:
         return model.model_validate(_plain(data))
+    except RecursionError:
+        raise ConfigurationError([Fault(file, 1, "not YAML for us: an alias that contains itself")]) from None
     except ValidationError as error:
         raise ConfigurationError(
             [
@@ -155,6 +175,11 @@ def parse_yaml(text: str, file: str) -> Any:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigurationError([Fault(file, line, f"not YAML: {error.problem}")]) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigurationError([Fault(file, line, f"not YAML: {error.reason}")]) from None
+    except (YAMLError, *_RUAMEL_FAULTS) as error:
+        raise ConfigurationError([Fault(file, 0, f"not YAML: {error}")]) from None
 
 
 def line_of(data: Any, path: Sequence[str | int]) -> int:
@@ -164,7 +189,8 @@ def line_of(data: Any, path: Sequence[str | int]) -> int:
         if isinstance(data, CommentedMap) and step in data:
             line = data.lc.key(step)[0] + 1
         elif isinstance(data, CommentedSeq) and isinstance(step, int) and step < len(data):
-            line = data.lc.item(step)[0] + 1
+            # A sequence with a tag has no lines of its own.
+            line = data.lc.item(step)[0] + 1 if data.lc.data else line
         else:
             continue
         data = data[step]

@@ -166,3 +166,23 @@ def test_every_fault_is_reported_at_once_in_the_order_of_the_lines() -> None:
 def test_a_syntax_error_has_its_line() -> None:
     with pytest.raises(ConfigurationError, match=r"rules\.yaml:2: not YAML"):
         load_rules("groups: [\nroute: }")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("groups: []\nroute: \x00", "my.yaml:2: not YAML: special characters are not allowed"),
+        ("groups: 2026-13-45", "my.yaml:0: not YAML: month must be in 1..12"),
+        ("groups: !!bool x", "my.yaml:0: not YAML: 'x'"),
+        ("&all [*all]", "my.yaml:1: not YAML for us: an alias that contains itself"),
+        ("groups: !mine [1]", "my.yaml:1: missing field 'route'"),
+        (
+            GOOD.replace("for: 10s", "for: 99999999y"),
+            ": groups.0.rules.1.for: too long a duration: '99999999y'; the longest is 100y",
+        ),
+        (GOOD.replace("127.0.0.1", "[::1"), ".webhook_configs.0.url: not a URL: 'http://[::1:9/hook'"),
+    ],
+    ids=["control character", "no such date", "no such boolean", "alias of itself", "tag", "duration", "address"],
+)
+def test_whatever_is_wrong_with_the_text_is_a_fault_and_not_a_crash(text: str, fault: str) -> None:
+    assert any(fault in found for found in faults_of(text))

@@ -12,12 +12,13 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
+import httpx
 from pydantic import AfterValidator, Field
 
 from faultline.alerting.chains import Edge
 from faultline.alerting.matchers import Matcher, parse_matchers
 from faultline.alerting.templates import check_template
-from faultline.settings import Duration, StrictModel
+from faultline.settings import Duration, PositiveDuration, StrictModel
 
 
 def _parsed(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,15 +32,13 @@ def _template(text: str) -> str:
     return text
 
 
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than 0")
-    return value
-
-
 def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"not an http or https URL: {url!r}")
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"not a URL: {url!r}: {error}") from None
     return url
 
 
@@ -56,7 +55,7 @@ class FrequencyRule(StrictModel):
     matchers: MatcherTexts = Field(default=(), description='such as level=~"ERROR|CRITICAL"')
     query_key: tuple[str, ...] = Field(default=(), description="labels that tell one alert from another")
     num_events: int = Field(ge=1)
-    timeframe: Annotated[Duration, AfterValidator(_positive)]
+    timeframe: PositiveDuration
     for_: Duration = Field(default=timedelta(0), alias="for", description="how long it must stay over the threshold")
     keep_firing_for: Duration = Field(default=timedelta(0), description="time below before it resolves")
     labels: dict[str, str] = Field(default={})
