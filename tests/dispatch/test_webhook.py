@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -14,7 +16,7 @@ from werkzeug import Request, Response
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.receivers.webhook import WebhookReceiver, payload
-from faultline.model import NotificationKind
+from faultline.model import AlertState, NotificationKind
 from tests.contracts.values import notification
 
 DELIVERED, PERMANENT, TRANSIENT = DeliveryStatus.DELIVERED, DeliveryStatus.PERMANENT, DeliveryStatus.TRANSIENT
@@ -55,6 +57,12 @@ def test_it_posts_what_alertmanager_would_and_the_suppressed_effects(httpserver:
 def test_a_resolve_has_status_and_end() -> None:
     body = payload(notification(NotificationKind.RESOLVED))
     assert (body["status"], body["alerts"][0]["endsAt"]) == ("resolved", "2026-11-22T12:01:00Z")
+
+
+def test_an_episode_whose_rule_was_removed_is_resolved_for_its_receiver() -> None:
+    resolve = notification(NotificationKind.RESOLVED)
+    expired = replace(resolve, alert=replace(resolve.alert, state=AlertState.EXPIRED, ends_at=None))
+    assert payload(expired)["status"] == payload(expired)["alerts"][0]["status"] == "resolved"
 
 
 def test_text_that_no_encoding_likes_arrives(httpserver: HTTPServer) -> None:
@@ -121,6 +129,34 @@ def test_a_server_that_is_not_there_is_worth_another_try() -> None:
         unused.bind(("127.0.0.1", 0))
         delivery = WebhookReceiver("w", f"http://127.0.0.1:{unused.getsockname()[1]}/").send(notification())
     assert (delivery.status, delivery.provider_code) == (TRANSIENT, "ConnectError")
+
+
+@pytest.mark.parametrize(
+    "host", ["....", "a" * 70 + ".com", "[::1"], ids=["empty parts", "long part", "half an address"]
+)
+def test_an_address_that_cannot_be_is_an_answer_and_not_a_crash(host: str) -> None:
+    assert WebhookReceiver("w", f"http://{host}/").send(notification()).status == PERMANENT
+
+
+def test_a_server_that_drips_is_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        cut = Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not cut.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        delivery = WebhookReceiver("w", url, whole_timeout=timedelta(seconds=0.3)).send(notification())
+        cut.set()
+        thread.join()
+    assert (delivery.status, delivery.provider_message) == (TRANSIENT, "not done after 0.3 s")
 
 
 @pytest.mark.parametrize(("until", "wait"), [("12:01:30", 90), ("11:00:00", 0)], ids=["ahead", "past"])

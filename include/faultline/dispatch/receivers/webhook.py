@@ -6,10 +6,15 @@ Beyond that shape: ``notificationKey`` (the same for every copy of one notificat
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from threading import Timer
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -18,34 +23,85 @@ from faultline.dispatch.messages import name
 from faultline.model import AlertState, AlertSummary, Notification
 
 _TIMEOUT = timedelta(seconds=10)
+_WHOLE_TIMEOUT = timedelta(seconds=20)
 # What Alertmanager (Go) writes for a time that is not set.
 _NEVER = "0001-01-01T00:00:00Z"
 # Answers that may differ next time: the server is slow, busy, or has a fault of its own.
 _TRANSIENT = {408, 425, 429}
 _MESSAGE_BYTES = 500
+# An episode whose rule was removed is over too: whoever was paged must not wait for another word.
+_OVER = {AlertState.RESOLVED, AlertState.EXPIRED}
 
 
 class WebhookReceiver:
     """POSTs to one address; redirects are not followed, because a notification would get lost as a GET."""
 
-    def __init__(self, target: str, url: str, *, timeout: timedelta = _TIMEOUT) -> None:
+    def __init__(
+        self, target: str, url: str, *, timeout: timedelta = _TIMEOUT, whole_timeout: timedelta = _WHOLE_TIMEOUT
+    ) -> None:
         self.target = target
         self._url = url
         self._timeout = timeout.total_seconds()
+        self._whole_timeout = whole_timeout.total_seconds()
 
     def send(self, notification: Notification) -> Delivery:
-        """One POST, given up when the server is silent for longer than the timeout."""
+        """One POST, given up when the server is silent for longer than the timeout or takes too long as a whole."""
+        with _Limit(self._whole_timeout) as limit:
+            try:
+                return self._post(notification, limit)
+            except (httpx.InvalidURL, UnicodeError) as error:
+                # The name of a host may be too long or have empty parts; a URL says so only when it is used.
+                return Delivery(DeliveryStatus.PERMANENT, type(error).__name__, f"{self._url}: {error}")
+            except httpx.HTTPError as error:
+                said = f"not done after {self._whole_timeout:g} s" if limit.passed else str(error)
+                return Delivery(DeliveryStatus.TRANSIENT, type(error).__name__, said)
+
+    def _post(self, notification: Notification, limit: _Limit) -> Delivery:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "faultline",
             "Idempotency-Key": notification.key.encode("ascii", "backslashreplace").decode(),
         }
         body = json.dumps(payload(notification)).encode()
-        try:
-            with httpx.stream("POST", self._url, content=body, headers=headers, timeout=self._timeout) as response:
-                return _delivery(response)
-        except httpx.HTTPError as error:
-            return Delivery(DeliveryStatus.TRANSIENT, type(error).__name__, str(error))
+        extensions = {"trace": limit.watch}
+        with (
+            httpx.Client(timeout=self._timeout) as client,
+            client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as response,
+        ):
+            return _delivery(response)
+
+
+class _Limit:
+    """Cuts the connection when the whole exchange takes too long.
+
+    httpx limits each pause only, so a server that sends a byte now and then would hold its sender for hours.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._timer = Timer(seconds, self._cut)
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by httpx with what it does; the socket is another one once it is encrypted."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _cut(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's own shutdown: it takes the encryption away from under the reading thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def payload(notification: Notification) -> dict[str, Any]:
@@ -76,7 +132,7 @@ def _alert(summary: AlertSummary, fingerprint: str) -> dict[str, Any]:
     if summary.samples:
         annotations.setdefault("sample", summary.samples[0])
     return {
-        "status": "resolved" if summary.state == AlertState.RESOLVED else "firing",
+        "status": "resolved" if summary.state in _OVER else "firing",
         "labels": {"alertname": summary.alert.rule, **summary.alert.labels, **summary.labels},
         "annotations": annotations,
         "startsAt": _time(summary.starts_at),
