@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from faultline.adapters.kafka import KafkaSource
+from faultline.adapters.kafka_reader import RangeReader
 from faultline.errors import LostRange, PermanentError, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.source import RAW_SCHEMA
@@ -193,6 +195,21 @@ def test_a_broker_that_is_away_is_a_transient_error() -> None:
             ):
                 with pytest.raises(TransientError):
                     ask(source)
+
+
+def test_a_users_properties_never_make_the_reader_skip_what_is_lost(kafka: str, topic: str) -> None:
+    """Retention may overtake a reader between its first question and its first fetch."""
+    broker = RealBroker(kafka)
+    broker.create(topic)
+    broker.produce(topic, values(10))
+    [part] = broker.source.partitions(topic)
+    broker.delete_records(topic, 0, 4)
+    properties = {"bootstrap.servers": kafka, "auto.offset.reset": "earliest"}
+    reader = RangeReader(properties, 8, logging.getLogger(__name__))
+    with pytest.raises(LostRange) as caught:
+        list(reader.read([OffsetRange(part, 1, 10)], max_rows=100, max_bytes=2**20))
+    reader.close()
+    assert caught.value.ranges == (OffsetRange(part, 1, 4),)
 
 
 def test_a_group_sees_the_positions_copied_to_it(kafka: str, topic: str) -> None:

@@ -250,6 +250,11 @@ def test_without_kafkas_timestamp_the_records_own_is_taken() -> None:
     assert decoded(b"{}", at=None)["timestamp"] == datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("ts", ["-99999999999", "-60000000000", "0999-12-31T23:59:59Z"])
+def test_a_time_without_a_year_of_four_digits_is_none(ts: str) -> None:
+    assert decoded(json.dumps({"ts": ts}).encode(), at=None)["timestamp"] == datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def test_an_empty_batch_has_the_columns() -> None:
     topic = TopicConfig(name="app", count_labels=("status",))
     assert decode(raw_table([]), topic, event_time_span=SPAN).schema == decoded_schema(topic)

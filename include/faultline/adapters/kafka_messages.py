@@ -15,6 +15,9 @@ from faultline.records.source import RAW_SCHEMA
 
 Numbers = npt.NDArray[np.int64]
 _NONE: Numbers = np.empty(0, np.int64)
+# The end of the year 9999 in milliseconds. A producer that writes micro- or nanoseconds into a message's timestamp gets
+# beyond it; older brokers take that, and no calendar has such a day.
+_LATEST = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,13 @@ class MessageBuffer:
 
     def take(self) -> pa.Table:
         """RAW_SCHEMA, and the buffer is empty."""
-        times = np.array(self._times, np.int64)  # -1 stands for "no timestamp"
+        times = np.array(self._times, np.int64)
+        unknown = (times < 0) | (times > _LATEST)  # -1 stands for "no timestamp"
         columns = [
             pa.repeat(pa.scalar(self._topic_id), self.rows),
             pa.array(np.concatenate(self._partitions or [_NONE]).astype(np.int32)),
             pa.array(np.concatenate(self._offsets or [_NONE])),
-            pa.array(times * 1000, pa.timestamp("us", tz="UTC"), mask=times < 0),
+            pa.array(times * 1000, pa.timestamp("us", tz="UTC"), mask=unknown),
             pa.array(self._keys, pa.binary()),
             _binary(self._values),
         ]

@@ -18,16 +18,20 @@ from faultline.model import OffsetRange
 _TICK = 0.2
 # Messages per call: enough to amortise the call, few enough that their Python objects stay in the processor's cache.
 _MESSAGES = 4000
-_CONSUMER = {
+_DEFAULTS = {
     "group.id": "faultline-reader",  # librdkafka wants one; it is never joined or committed to
+    "queued.max.messages.kbytes": "65536",
+    # A fetch that waits for news at the end of one range would hold up the first fetch of the next one.
+    "fetch.wait.max.ms": "10",
+}
+# What reading exactly a range rests on: nobody's own properties may change it. With another auto.offset.reset, say,
+# records that retention deleted would be skipped as if they had never been.
+_FIXED = {
     "enable.auto.commit": "false",
     "enable.auto.offset.store": "false",
     "enable.partition.eof": "true",
     "auto.offset.reset": "error",
     "isolation.level": "read_committed",
-    "queued.max.messages.kbytes": "65536",
-    # A fetch that waits for news at the end of one range would hold up the first fetch of the next one.
-    "fetch.wait.max.ms": "10",
 }
 
 Batch = tuple[pa.Table, tuple[OffsetRange, ...]]
@@ -37,7 +41,7 @@ class RangeReader:
     """Reads ranges one call after the other on one consumer."""
 
     def __init__(self, properties: Mapping[str, str | int | float | bool], timeout: float, log: logging.Logger) -> None:
-        self._consumer = Consumer({**_CONSUMER, **properties}, logger=log)
+        self._consumer = Consumer({**_DEFAULTS, **properties, **_FIXED}, logger=log)
         self._timeout = timeout
 
     def close(self) -> None:
@@ -47,7 +51,7 @@ class RangeReader:
     def read(self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int) -> Iterator[Batch]:
         """Ranges of one topic, each partition at most once, in batches of at most ``max_rows``.
 
-        A batch ends with the message that takes it to ``max_bytes``.
+        A batch that has reached ``max_bytes`` ends with what the same call to the broker brought.
         """
         progress = RangeProgress(ranges)
         self._consumer.assign([Position(s.partition.topic, s.partition.partition, s.start) for s in ranges])

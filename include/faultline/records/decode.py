@@ -24,6 +24,8 @@ from faultline.settings import TopicConfig
 
 # A record that spoils the fast way spoils it for at most this many.
 _SLICE = 2**15
+# Years of four digits, in microseconds: what a folder can be named by and every reader's calendar has.
+_EARLIEST, _LATEST = -30_610_224_000_000_000, 253_402_300_799_999_999
 
 Columns = dict[str, pa.Array]
 
@@ -92,7 +94,7 @@ def _fingerprints(columns: Columns) -> pa.Array:
 
 def _event_times(texts: pa.Array, kafka: pa.Array, span: timedelta) -> Columns:
     """``timestamp`` and ``time_source``. Without any time at all it is the epoch, from "kafka"."""
-    written, arrived = parse_times(texts), kafka.cast(pa.int64())
+    written, arrived = _on_calendar(parse_times(texts)), _on_calendar(kafka.cast(pa.int64()))
     distance = pc.abs(pc.subtract(written, arrived))
     near = pc.less_equal(distance, span // timedelta(microseconds=1)).fill_null(True)
     trusted = pc.and_(pc.is_valid(written), near)
@@ -101,3 +103,8 @@ def _event_times(texts: pa.Array, kafka: pa.Array, span: timedelta) -> Columns:
         "timestamp": times.cast(pa.timestamp("us", tz="UTC")),
         "time_source": pc.if_else(trusted, "record", "kafka"),
     }
+
+
+def _on_calendar(times: pa.Array) -> pa.Array:
+    known = pc.and_(pc.greater_equal(times, _EARLIEST), pc.less_equal(times, _LATEST))
+    return pc.if_else(known, times, pa.scalar(None, pa.int64()))
