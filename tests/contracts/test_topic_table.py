@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from faultline.adapters.delta import TABLE_SCHEMA, TableMissing, TopicTable
-from faultline.errors import Superseded, TransientError
+from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.settings import TopicConfig
@@ -146,6 +146,16 @@ def test_a_generation_has_its_own_position(archive: str) -> None:
     put(table, OffsetRange(P0, 0, 5))
     put(table, OffsetRange(again, 0, 2))
     assert table.positions([P0, again]) == {P0: 5, again: 2}
+
+
+def test_a_file_that_is_gone_is_a_permanent_error_that_names_it(archive: str) -> None:
+    table = TopicTable.open_or_create(archive, "app")
+    files = table.stage(decode(raw_table([b"{}"]), TOPIC, event_time_span=timedelta(days=7)))
+    table.commit(files, [OffsetRange(P0, 0, 1)])
+    table._files.delete_file(files[0].path)
+    for ask in (table.query, lambda sql: list(table.scan(sql))):
+        with pytest.raises(PermanentError, match=files[0].path):
+            ask("SELECT kafka_offset FROM logs")
 
 
 def test_files_are_pruned_by_what_searches_ask_for(archive: str) -> None:

@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.webhdfs import HdfsHealth
@@ -46,6 +47,14 @@ def test_the_newest_hours_of_a_table_are_listed_with_their_files(hdfs: HdfsServe
 
 def test_a_folder_that_is_not_there_has_no_hours(hdfs: HdfsServer) -> None:
     assert HdfsHealth(hdfs.webhdfs).hours(f"/{uuid.uuid4().hex}") == ()
+
+
+def test_a_namenode_that_is_starting_is_a_transient_error(httpserver: HTTPServer) -> None:
+    """Its web server answers before its namespace is loaded."""
+    httpserver.expect_ordered_request("/jmx").respond_with_json({"beans": [{"State": "active"}]})
+    httpserver.expect_ordered_request("/jmx").respond_with_json({"beans": []})
+    with pytest.raises(TransientError, match="starting"):
+        HdfsHealth(httpserver.url_for("").rstrip("/")).state()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:1;http://127.0.0.1:2"], ids=["one", "two"])

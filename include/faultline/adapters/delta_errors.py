@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from faultline.errors import PermanentError, Superseded, TransientError
+from faultline.errors import FaultlineError, PermanentError, Superseded, TransientError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Everything else the storage reports (connection refused, safe mode, a lost block, no space) may pass.
-_PERMANENT = re.compile(r"AccessControlException|Permission denied|Unknown scheme", re.IGNORECASE)
+_PERMANENT = re.compile(
+    r"AccessControlException|Permission denied|Unknown scheme|Object at location .* not found", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -25,10 +28,18 @@ def table_errors(doing: str) -> Iterator[None]:
             raise Superseded(f"{doing}: another writer has moved the same position") from error
         raise TransientError(f"{doing}: {_sentence(error)}") from error
     except OSError as error:
-        kind = PermanentError if _PERMANENT.search(str(error)) else TransientError
-        raise kind(f"{doing}: {_sentence(error)}") from error
+        raise _of_storage(error, doing) from error
+    except pa.ArrowInvalid as error:
+        if not str(error).startswith("External error"):  # so the storage's errors come out of a query
+            raise
+        raise _of_storage(error, doing) from error
     except DeltaError as error:
         raise PermanentError(f"{doing}: {_sentence(error)}") from error
+
+
+def _of_storage(error: Exception, doing: str) -> FaultlineError:
+    kind = PermanentError if _PERMANENT.search(str(error)) else TransientError
+    return kind(f"{doing}: {_sentence(error)}")
 
 
 def _sentence(error: Exception) -> str:

@@ -54,7 +54,9 @@ class HdfsHealth:
 
     def state(self) -> HdfsState:
         """How the active NameNode is."""
-        bean = self._bean(self._active(), "FSNamesystemState")
+        active = self._active()
+        if not (bean := self._bean(active, "FSNamesystemState")):
+            raise TransientError(f"the NameNode at {active} is starting or has just gone: it says nothing of its state")
         return HdfsState(
             safe_mode=bean["FSState"] != "Operational",
             total=bean["CapacityTotal"],
