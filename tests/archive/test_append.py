@@ -157,6 +157,15 @@ def test_a_group_copy_that_fails_fails_nothing(folder: str, source: MemorySource
     assert append(table, source, group="g", checkpoint=cut).rows == 3
 
 
+def test_an_old_range_never_moves_a_group_back(folder: str, source: MemorySource) -> None:
+    table = TopicTable.open_or_create(folder, "app")
+    fill(source, 10)
+    [part, *_] = source.partitions("app")
+    append(table, source, group="g")
+    append(table, source, [OffsetRange(part, 0, 4)], group="g")
+    assert source.group_offsets["g"][part] == 10
+
+
 def test_of_two_writers_from_one_snapshot_one_is_superseded(archive: str, source: MemorySource) -> None:
     one = TopicTable.open_or_create(archive, "app")
     fill(source, 10)

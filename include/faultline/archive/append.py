@@ -96,7 +96,7 @@ def append_ranges(
                 _count(report, batch.events)
     if group is not None:
         checkpoint("before_group_offset_copy")
-        _copy_positions(source, group, ranges)
+        _copy_positions(table, source, group, [span.partition for span in ranges])
     return report
 
 
@@ -137,9 +137,12 @@ def _count(report: AppendReport, events: pa.Table) -> None:
         report.rows_per_hour[f"{dt}T{hr}"] += len(rows)
 
 
-def _copy_positions(source: RecordSource, group: str, ranges: Sequence[OffsetRange]) -> None:
+def _copy_positions(
+    table: ArchiveTable, source: RecordSource, group: str, partitions: Sequence[TopicPartition]
+) -> None:
     """The rows are archived whether or not this works."""
     try:
-        source.commit_group_offsets(group, {span.partition: span.end for span in ranges})
+        positions = table.positions(partitions)
+        source.commit_group_offsets(group, {part: at for part, at in positions.items() if at is not None})
     except (TransientError, PermanentError) as error:
         log.warning("the positions of group %s were not updated: %s", group, error)
