@@ -15,7 +15,8 @@ backfill run proves the tables instead.
 **When it fails:**
 
 - *HDFS in safe mode, Kafka away:* retried with backoff; the next run catches up, nothing is lost while Kafka keeps it.
-- *Offsets no longer in Kafka:* `plan` fails at once and names the exact lost range. Nothing is skipped.
+- *Offsets no longer in Kafka, or no such topic:* one `append`, named after the topic, fails at once and says why, with
+  the exact lost range. Nothing of the topic is skipped; the other topics are archived.
 - *Superseded:* another run wrote the same range first. The retry finds nothing left to do.
 
 Schedule: the cron expression in `FAULTLINE_ARCHIVE_SCHEDULE`, every ten minutes unless set.

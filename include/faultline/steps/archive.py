@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from faultline.adapters.delta import TopicTable
@@ -12,6 +12,7 @@ from faultline.archive.append import Limits, append_ranges
 from faultline.archive.plan import ArchivePlan, plan_archive, ranges_from_dicts, ranges_to_dicts
 from faultline.archive.verify import VerifyReport, verify_topic
 from faultline.errors import PermanentError
+from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.topics import archived_topics
@@ -21,34 +22,66 @@ log = logging.getLogger(__name__)
 CONSUMER_GROUP = "faultline-archive"
 
 
-def plan_topic(settings: Settings, source: RecordSource, topic: str, table: TopicTable, until: datetime) -> ArchivePlan:
-    """What to append to one topic's table: from its stored positions up to the broker's offsets at ``until``."""
+# Clocks differ by less; a record dated later than this is dated wrongly.
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+def plan_topic(settings: Settings, source: RecordSource, topic: str, *, until: datetime, now: datetime) -> ArchivePlan:
+    """What to append to one topic's table: from its stored positions up to the broker's offsets at ``until``.
+
+    Creates a table that is missing, so that no two appends race to create it.
+    """
     partitions = source.partitions(topic)
-    return plan_archive(
-        topic,
-        table.positions(partitions),
-        source.watermarks(partitions),
-        source.offsets_at(partitions, until),
-        group_size=settings.archive_group_partitions,
-    )
+    table = TopicTable.open_or_create(settings.archive_url, topic)
+    positions, marks = table.positions(partitions), source.watermarks(partitions)
+    ends = offsets_until(source, marks, until=until, now=now)
+    return plan_archive(topic, positions, marks, ends, group_size=settings.archive_group_partitions)
+
+
+def offsets_until(
+    source: RecordSource, marks: Mapping[TopicPartition, OffsetRange], *, until: datetime, now: datetime
+) -> dict[TopicPartition, int]:
+    """The broker's offsets at ``until``; its end for a partition that has a record from the future.
+
+    Kafka answers with the first record of at least that time. One that a wrong clock has dated into the future would
+    stand in the way of all behind it for as long.
+    """
+    ends = dict(source.offsets_at(list(marks), until))
+    future = source.offsets_at(list(marks), now + _CLOCK_SKEW)
+    for part, mark in marks.items():
+        if future[part] < mark.end:
+            log.warning("%s: offset %d is dated later than now: archiving all there is", part, future[part])
+            ends[part] = mark.end
+    return ends
 
 
 def plan_archive_run(
-    settings: Settings, source: RecordSource, *, until: datetime, topics: Sequence[str] = (), dry_run: bool = False
+    settings: Settings,
+    source: RecordSource,
+    *,
+    until: datetime,
+    topics: Sequence[str] = (),
+    dry_run: bool = False,
+    clock: Callable[[], datetime] = utc_now,
 ) -> list[dict[str, Any]]:
-    """The groups of a run, each the argument of one mapped append, as plain values; none in a dry run.
+    """The groups of a run, each the argument of one mapped append, as plain values; in a dry run only those that fail.
 
-    Creates the tables that are missing, so that no two appends race to create one.
+    A topic that cannot be planned, because it does not exist or Kafka has lost records of it, holds up no other one: it
+    becomes a group, the last, whose append fails with the reason.
     """
-    groups = []
+    groups, faults = [], []
     for topic in archived_topics(settings, topics):
-        table = TopicTable.open_or_create(settings.archive_url, topic.name)
-        plan = plan_topic(settings, source, topic.name, table, until)
+        try:
+            plan = plan_topic(settings, source, topic.name, until=until, now=clock())
+        except PermanentError as error:
+            log.error("%s: %s", topic.name, error)
+            faults.append({"name": f"{topic.name} cannot be planned", "topic": topic.name, "fault": str(error)})
+            continue
         for number, ranges in enumerate(plan.groups):
             log.info("%s group %d: %s", topic.name, number, ", ".join(map(str, ranges)))
             groups.append({"name": f"{topic.name} {number}", "topic": topic.name, "ranges": ranges_to_dicts(ranges)})
         log.info("%s: %d records to archive, %d partitions up to date", topic.name, plan.rows, len(plan.idle))
-    return [] if dry_run else groups
+    return faults if dry_run else groups + faults
 
 
 def append_group(
@@ -58,7 +91,12 @@ def append_group(
     *,
     checkpoint: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
-    """Append one group's ranges to its table; returns the report as plain values."""
+    """Append one group's ranges to its table; returns the report as plain values.
+
+    PermanentError for the group of a topic that could not be planned.
+    """
+    if fault := group.get("fault"):
+        raise PermanentError(fault)
     (topic,) = archived_topics(settings, [group["topic"]])
     report = append_ranges(
         TopicTable.open(settings.archive_url, topic.name),
