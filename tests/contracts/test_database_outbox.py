@@ -57,8 +57,33 @@ def test_a_loan_that_ran_out_is_lent_again_with_the_same_notification_id(databas
 
 def test_at_most_limit_are_lent_oldest_first(database: Database) -> None:
     queue(database, *(notification(episode=f"e{number}") for number in range(3)))
-    assert [leased.notification.episode for leased in lease(database, limit=2)] == ["e0", "e1"]
+    first = lease(database, limit=2)
+    assert [leased.notification.episode for leased in first] == ["e0", "e1"]
+    for leased in first:
+        database.record_delivery(leased, DELIVERED, NOON)
     assert [leased.notification.episode for leased in lease(database, limit=2)] == ["e2"]
+
+
+def test_a_target_has_one_sender_at_a_time_and_keeps_none_from_others(database: Database) -> None:
+    targets = {"ops": ("hangs", "serves")}
+    pages = evaluation(*(notification(episode=f"e{number}") for number in range(3)))
+    database.record_evaluation(database.acquire_lease("alerts", "test"), pages, targets)
+    assert [leased.target for leased in lease(database, limit=1)] == ["hangs"]
+    assert {leased.target for leased in lease(database)} == {"serves"}
+    assert lease(database) == []
+
+
+def test_a_loan_that_is_given_back_counts_as_no_attempt(database: Database) -> None:
+    queue(database, notification(FIRING))
+    (leased,) = lease(database)
+    database.give_back([leased], NOON + SECOND)
+    assert database.outbox_summary()[OutboxState.QUEUED] == 1
+    (again,) = lease(database, 1)
+    assert again == leased
+    database.record_delivery(again, retry(2), NOON)
+    (third,) = lease(database, 2)
+    database.give_back([leased, third], NOON + 2 * SECOND)
+    assert (database.outbox_summary()[OutboxState.RETRY], lease(database, 2)) == (1, [third])
 
 
 def test_what_was_delivered_is_never_lent_again(database: Database) -> None:
@@ -156,8 +181,12 @@ def test_two_senders_at_once_are_never_lent_the_same(database_url: str, database
     def take(_sender: int) -> list[str]:
         with Database(database_url) as mine:
             start.wait()
-            taken = [mine.lease_due(NOON, MINUTE, 3) for _ in range(8)]
-            return [leased.notification.episode for batch in taken for leased in batch]
+            taken = []
+            for _ in range(8):
+                for leased in mine.lease_due(NOON, MINUTE, 3):
+                    taken.append(leased.notification.episode)
+                    mine.record_delivery(leased, DELIVERED, NOON)
+            return taken
 
     with ThreadPoolExecutor(4) as pool:
         taken = [episode for batch in pool.map(take, range(4)) for episode in batch]

@@ -65,6 +65,14 @@ def test_retry_after_is_obeyed(database: Database) -> None:
     assert len(ops.sent) == 1
 
 
+def test_a_server_that_asks_for_years_is_tried_within_the_hour(database: Database) -> None:
+    ops = RecordingReceiver(answers=[Delivery(DeliveryStatus.TRANSIENT, "429", retry_after=timedelta(days=9999))])
+    queue(database, notification())
+    dispatch(database, ops)
+    dispatch(database, ops, second=3600)
+    assert len(ops.sent) == 1
+
+
 def test_a_target_that_the_rules_no_longer_name_is_dead_and_says_so(database: Database) -> None:
     queue(database, notification())
     assert str(dispatch(database)) == "0 delivered, 0 retry, 1 dead"
@@ -143,7 +151,15 @@ def test_a_lane_stops_when_its_loans_run_out(database: Database) -> None:
     queue(database, *(notification(episode=f"e{number}") for number in range(5)))
     report = dispatch(database, ops, clock=slow_clock)
     assert len(report.attempts) == len(ops.sent) == 1
-    assert database.outbox_summary()[OutboxState.LEASED] == 4
+    assert database.outbox_summary()[OutboxState.QUEUED] == 4
+
+
+def test_a_lane_told_to_stop_finishes_what_is_under_way_and_gives_back_the_rest(database: Database) -> None:
+    ops = RecordingReceiver()
+    queue(database, *(notification(episode=f"e{number}") for number in range(3)))
+    dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1), stop=lambda: len(ops.sent) == 1)
+    assert len(ops.sent) == 1
+    assert str(dispatch(database, ops)) == "2 delivered, 0 retry, 0 dead"
 
 
 def test_two_dispatchers_at_once_send_nothing_twice(database_url: str, database: Database) -> None:
@@ -156,7 +172,7 @@ def test_two_dispatchers_at_once_send_nothing_twice(database_url: str, database:
             start.wait()
             rounds = [
                 dispatch_due(mine, {"ops": channels}, clock=lambda: NOON, rng=random.Random(1), limit=7)
-                for _ in range(20)
+                for _ in range(100)
             ]
         return sum(report.count(OutboxState.DELIVERED) for report in rounds)
 

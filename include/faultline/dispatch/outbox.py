@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +19,8 @@ from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, Outbox
 LEASE_FOR = timedelta(minutes=1)
 FIRST_DELAY = timedelta(seconds=1)
 LONGEST_DELAY = timedelta(minutes=15)
+# However long a server asks to be left alone: a page must not wait for years.
+LONGEST_REST = timedelta(hours=1)
 # With the delays above: about a day of trying.
 MOST_ATTEMPTS = 100
 
@@ -31,6 +33,9 @@ class Outbox(Protocol):
 
     def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime) -> bool:
         """Note what became of an attempt; False when the loan had run out."""
+
+    def give_back(self, unsent: Sequence[Leased], at: datetime) -> None:
+        """Return loans that were not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,9 @@ def dispatch_due(
     rng: random.Random,
     lease_for: timedelta = LEASE_FOR,
     limit: int = 100,
+    stop: Callable[[], bool] = lambda: False,
 ) -> DispatchReport:
-    """Send everything that is due now, once each.
+    """Send everything that is due now, once each; when told to stop, only what is under way.
 
     An exception of a receiver is a fault of ours: it is raised when the other targets are through, and what it left
     unnoted is due again when its loan runs out.
@@ -76,10 +82,12 @@ def dispatch_due(
         lanes[leased.target].append(leased)
     if not lanes:
         return DispatchReport()
+    # The second half of the loan is for the send under way: it must be over before the loan is.
+    over = _Over(stop, clock, at + lease_for / 2)
     channels = {channel.target: channel for group in receivers.values() for channel in group}
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="faultline-dispatch") as pool:
         work = [
-            pool.submit(_send_lane, outbox, channels.get(target), lane, clock, rng, at + lease_for)
+            pool.submit(_send_lane, outbox, channels.get(target), lane, clock, rng, over)
             for target, lane in lanes.items()
         ]
     return DispatchReport(tuple(attempt for lane in work for attempt in lane.result()))
@@ -91,7 +99,11 @@ def decide(delivery: Delivery, attempt: int, at: datetime, rng: random.Random) -
         return Outcome(OutboxState.DELIVERED, delivery)
     if delivery.status == DeliveryStatus.PERMANENT or attempt >= MOST_ATTEMPTS:
         return Outcome(OutboxState.DEAD, delivery)
-    return Outcome(OutboxState.RETRY, delivery, at + max(backoff(attempt, rng), delivery.retry_after or timedelta(0)))
+    return Outcome(
+        OutboxState.RETRY,
+        delivery,
+        at + max(backoff(attempt, rng), min(delivery.retry_after or timedelta(0), LONGEST_REST)),
+    )
 
 
 def backoff(attempt: int, rng: random.Random) -> timedelta:
@@ -100,18 +112,31 @@ def backoff(attempt: int, rng: random.Random) -> timedelta:
     return min(FIRST_DELAY * doublings, LONGEST_DELAY) * rng.uniform(0.5, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """Whether a lane is to begin nothing more."""
+
+    stop: Callable[[], bool]
+    clock: Callable[[], datetime]
+    until: datetime
+
+    def __call__(self) -> bool:
+        return self.stop() or self.clock() >= self.until
+
+
 def _send_lane(
     outbox: Outbox,
     channel: Receiver | None,
-    lane: Iterable[Leased],
+    lane: Sequence[Leased],
     clock: Callable[[], datetime],
     rng: random.Random,
-    until: datetime,
+    over: Callable[[], bool],
 ) -> list[Attempt]:
-    """Send one target's notifications in order, as long as their loan lasts."""
+    """Send one target's notifications in order; what there is no time for is given back."""
     attempts = []
-    for leased in lane:
-        if clock() >= until:
+    for number, leased in enumerate(lane):
+        if over():
+            outbox.give_back(lane[number:], clock())
             break
         outcome = decide(_send(channel, leased), leased.attempt, clock(), rng)
         outbox.record_delivery(leased, outcome, clock())

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LEASE = "alerts"
 SENDING_ROUNDS = 4
+CLOSING = timedelta(seconds=5)
 
 
 class AlertWatch:
@@ -80,22 +81,28 @@ class Sender:
         self._clock = clock
         self._pool = ThreadPoolExecutor(SENDING_ROUNDS, "dispatch")
         self._rounds: list[Future[DispatchReport]] = []
+        self._end: datetime | None = None
 
     def send(self, receivers: Mapping[str, Sequence[Receiver]]) -> None:
         """Start a round if there is room for one; raises what a finished round raised."""
         finished = [each for each in self._rounds if each.done()]
         self._rounds = [each for each in self._rounds if not each.done()]
         if len(self._rounds) < SENDING_ROUNDS:
-            self._rounds.append(
-                self._pool.submit(dispatch_due, self._database, receivers, clock=self._clock, rng=random.Random())
-            )
+            self._rounds.append(self._pool.submit(self._round, receivers))
         for each in finished:
             for attempt in each.result().attempts:
                 log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)
 
     def close(self) -> None:
-        """Wait for the rounds under way; what they leave is due again when its loan runs out."""
+        """Send what was begun for a few seconds more and give back the rest: a slow receiver delays no successor."""
+        self._end = self._clock() + CLOSING
         self._pool.shutdown()
+
+    def _over(self) -> bool:
+        return self._end is not None and self._clock() >= self._end
+
+    def _round(self, receivers: Mapping[str, Sequence[Receiver]]) -> DispatchReport:
+        return dispatch_due(self._database, receivers, clock=self._clock, rng=random.Random(), stop=self._over)
 
 
 def evaluate_until(

@@ -148,7 +148,10 @@ class Database:
     # The outbox.
 
     def lease_due(self, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
-        """Lend out up to ``limit`` due notifications until ``at + lease_for``; after that they are due again."""
+        """Lend out up to ``limit`` due notifications until ``at + lease_for``; after that they are due again.
+
+        Nothing is lent of a target that someone else has loans of.
+        """
         with writing(self._engine) as connection:
             leased = outbox.lease_due(connection, at, lease_for, limit)
         self._checkpoint("outbox:leased")
@@ -160,6 +163,11 @@ class Database:
             recorded = outbox.record_delivery(connection, leased, outcome, at)
         self._checkpoint("outbox:recorded")
         return recorded
+
+    def give_back(self, unsent: Sequence[Leased], at: datetime) -> None:
+        """Return loans that were not used: due again at ``at``, and no attempt is counted."""
+        with writing(self._engine) as connection:
+            outbox.give_back(connection, unsent, at)
 
     # At a glance.
 

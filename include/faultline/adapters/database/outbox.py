@@ -61,8 +61,16 @@ def _drop_untold(connection: Connection, resolve: Notification, target: str) -> 
 
 
 def lease_due(connection: Connection, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
-    """Lend out what is due, oldest first. Rows another sender is just leasing are passed over, not waited for."""
-    earlier = outbox.alias("earlier")
+    """Lend out what is due, oldest first. Rows another sender is just leasing are passed over, not waited for.
+
+    A target has one sender at a time: one that hangs, however much waits for it, keeps no further sender from others.
+    """
+    earlier, lent = outbox.alias("earlier"), outbox.alias("lent")
+    busy = (
+        select(const(1))
+        .where(lent.c.target == outbox.c.target, lent.c.state == OutboxState.LEASED, lent.c.due_at > at)
+        .exists()
+    )
     blocked = (
         select(const(1))
         .where(
@@ -75,7 +83,7 @@ def lease_due(connection: Connection, at: datetime, lease_for: timedelta, limit:
     )
     rows = connection.execute(
         select(outbox.c.id, outbox.c.target, outbox.c.attempts, outbox.c.body)
-        .where(outbox.c.state.in_(_UNFINISHED), outbox.c.due_at <= at, ~blocked)
+        .where(outbox.c.state.in_(_UNFINISHED), outbox.c.due_at <= at, ~blocked, ~busy)
         .order_by(outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
@@ -105,6 +113,19 @@ def record_delivery(connection: Connection, leased: Leased, outcome: Outcome, at
     }
     values |= {"due_at": outcome.not_before} if outcome.not_before else {"finished_at": at}
     return connection.execute(update(outbox).where(*where).values(values)).rowcount == 1
+
+
+def give_back(connection: Connection, unsent: Sequence[Leased], at: datetime) -> None:
+    """Undo loans that were not used: due again now, as if they had not been lent."""
+    for leased in unsent:
+        loan = (
+            outbox.c.key == leased.notification.key,
+            outbox.c.target == leased.target,
+            outbox.c.state == OutboxState.LEASED,
+            outbox.c.attempts == leased.attempt,
+        )
+        state = OutboxState.QUEUED if leased.attempt == 1 else OutboxState.RETRY
+        connection.execute(update(outbox).where(*loan).values(state=state, attempts=leased.attempt - 1, due_at=at))
 
 
 def _leased(row: Any) -> Leased:
