@@ -177,6 +177,7 @@ class KafkaLoggingHandler(logging.Handler):
 
     def _tick(self) -> None:
         """What is to be done now and then; runs in the poll thread."""
+        self._shipping.watch_size()
         if self._flood and self._flood.due():
             self._summarise()
 
@@ -204,6 +205,8 @@ class KafkaLoggingHandler(logging.Handler):
     def _send(self, record: logging.LogRecord) -> None:
         shipping = self._shipping
         payload = self._format(record) if self.formatter is self._known_formatter else self._payload(record)
+        if record.levelno < logging.WARNING:
+            shipping.require_room(payload)
         topic = self._topic if self._topic.__class__ is str else self._topic(record)  # type: ignore[operator]
         key = self._key_of(record) if self._key_of else None
         produce = shipping.produce

@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from kafka_logging.safe import attempt, portable, text_of
-from kafka_logging.shipping import ClosedHandlerError
+from kafka_logging.shipping import ClosedHandlerError, CrowdedError
 
 _CUTS = (8, 100)  # an oversized record's texts are cut to this part of the largest message, then to that
 
@@ -37,6 +37,8 @@ def forms(
 
 def reason_of(error: Exception) -> str:
     """The word under which a dropped record is counted."""
+    if isinstance(error, CrowdedError):
+        return "queue_crowded"
     if isinstance(error, BufferError):
         return "queue_full"
     if isinstance(error, ClosedHandlerError):

@@ -112,6 +112,8 @@ def portable(
     result = copy.copy(record)
     result.__dict__.update({key_text(key): plain(value) for key, value in record.__dict__.items() if key != "exc_info"})
     result.msg, result.args, result.exc_info = _message(record), (), None
+    if not isinstance(result.levelno, int):
+        result.levelno = logging.NOTSET  # what compares levels could not take it
     if exc_info:
         result.exc_text = encodable("".join(exception_lines(exc_info))).rstrip("\n")
         result.__dict__["exc_type"] = exception_type(exc_info)

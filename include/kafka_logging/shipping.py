@@ -22,10 +22,16 @@ MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 _SAME_SHUTDOWN_SECONDS = 1.0
+_SHARE_OF_ALL = 0.8  # of the queue, for records of every level; the rest is for warnings and errors
+_WEIGHT = 0.02  # of one payload in the mean size
 
 
 class ClosedHandlerError(Exception):
     """A record came after the handler was closed."""
+
+
+class CrowdedError(BufferError):
+    """The queue is so full that what is left of it is for warnings and errors."""
 
 
 class Shipping:
@@ -52,6 +58,9 @@ class Shipping:
         self._on_lost = on_lost
         self._tick = tick
         self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self.length: Callable[[], int] = int  # of the queue; 0 while there is none
+        self._mean_size = 300.0
+        self.watch_size()
         self._transport: Transport | None = None
         self._retiring: Transport | None = None
         self._flush_failed_at = float("-inf")
@@ -64,6 +73,18 @@ class Shipping:
     def stats(self, suppressed: int) -> HandlerStats:
         """The tally with what the Producers hold now and the number of records that never came here."""
         return self.tally.stats([line.producer for line in (self._transport, self._retiring) if line], suppressed)
+
+    def require_room(self, payload: bytes | str) -> None:
+        """CrowdedError when a record that is no warning would take the place of one that is."""
+        self._mean_size += _WEIGHT * (len(payload) - self._mean_size)
+        if self.length() >= self._room:
+            raise CrowdedError(f"{self.length()} messages are waiting")
+
+    def watch_size(self) -> None:
+        """Take account of the mean size: big messages fill the queue by their bytes before their number does."""
+        number = int(self._properties["queue.buffering.max.messages"])
+        kbytes = int(self._properties["queue.buffering.max.kbytes"])
+        self._room = _SHARE_OF_ALL * min(number, kbytes * 1024 / max(self._mean_size, 1))
 
     def flush(self, timeout: float) -> None:
         """Wait until all is delivered, at most ``timeout`` seconds."""
@@ -100,12 +121,14 @@ class Shipping:
             if self._transport is None and self.produce is not _refuse:
                 self._transport = Transport(self._make, self._properties, self._report, self._tick)
                 produce = self._transport.producer.produce
+                self.length = self._transport.producer.__len__
                 self.produce = functools.partial(produce, headers=self._headers) if self._headers else produce
             produce = self.produce
         produce(topic, payload, key)
 
     def _retire(self, timeout: float) -> None:
         self._retiring, self._transport = self._transport, None
+        self.length = int
         if self._retiring:
             self.tally.purge("purge_queue", self._retiring.close(timeout))
             self._retiring = None

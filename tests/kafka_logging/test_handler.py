@@ -272,6 +272,27 @@ def test_a_full_queue_drops_the_newest_and_never_waits() -> None:
     assert [line["@message"] for line in handler.records] == ["0", "1", "2"]
 
 
+def test_the_last_fifth_of_the_queue_is_for_warnings_and_errors() -> None:
+    handler = CaptureHandler(queue_max_messages=10)
+    log = logger_with(handler)
+    for level in (logging.INFO, logging.DEBUG, logging.WARNING, logging.ERROR):
+        for _ in range(9):
+            log.log(level, "%s", logging.getLevelName(level))
+    assert handler.stats().dropped == {"queue_crowded": 10, "queue_full": 16}
+    assert [line["@message"] for line in handler.records] == ["INFO"] * 8 + ["WARNING"] * 2
+
+
+def test_a_queue_full_of_bytes_keeps_room_for_errors_as_well() -> None:
+    handler = CaptureHandler(queue_max_messages=1000, queue_max_kbytes=100)
+    log = logger_with(handler)
+    for _ in range(200):
+        log.info("x" * 10_000)
+        handler._shipping.watch_size()
+    log.error("kept")
+    assert handler.stats().dropped["queue_crowded"] > 100
+    assert handler.records[-1]["@message"] == "kept"
+
+
 def test_close_with_a_dead_broker_counts_what_it_gives_up(handler: CaptureHandler, log: logging.Logger) -> None:
     log.error("never arrives")
     handler.producers[0].reachable = False
