@@ -15,6 +15,7 @@ backfill run proves the tables instead.
 **When it fails:**
 
 - *HDFS in safe mode, Kafka away:* retried with backoff; the next run catches up, nothing is lost while Kafka keeps it.
+- *HDFS that neither answers nor refuses:* a task without progress for ten minutes ends itself and is retried.
 - *Offsets no longer in Kafka, or no such topic:* one `append`, named after the topic, fails at once and says why, with
   the exact lost range. Nothing of the topic is skipped; the other topics are archived.
 - *Superseded:* another run wrote the same range first. The retry finds nothing left to do.
@@ -29,6 +30,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+
+# How long a plan, or one step of an append, may take; a proof reads every row's offset.
+PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
 
 
 @dag(
@@ -59,13 +63,13 @@ def archive_logs() -> None:
     @task
     def plan(params: dict[str, Any], dag_run: Any, data_interval_end: datetime | None = None) -> list[dict[str, Any]]:
         """The offset ranges to append, in groups; creates the tables, so that no two appends race to."""
-        from faultline_airflow import decisions, kafka, settings
+        from faultline_airflow import decisions, kafka, settings, watchdog
 
         from faultline.model import utc_now
         from faultline.steps.archive import plan_archive_run
 
         by_hand = dag_run.run_type == "manual" or data_interval_end is None
-        with decisions(), kafka() as source:
+        with watchdog(PATIENCE), decisions(), kafka() as source:
             return plan_archive_run(
                 settings(),
                 source,
@@ -78,24 +82,24 @@ def archive_logs() -> None:
     def append(group: dict[str, Any]) -> dict[str, Any]:
         """Append one group's ranges; returns what was written."""
         from airflow.sdk import get_current_context
-        from faultline_airflow import decisions, kafka, settings
+        from faultline_airflow import decisions, kafka, settings, watchdog
 
         from faultline.steps.archive import append_group
 
         get_current_context()["group_name"] = group["name"]  # the UI names the mapped task by it
-        with decisions(), kafka() as source:
-            return append_group(settings(), source, group)
+        with watchdog(PATIENCE) as step, decisions(), kafka() as source:
+            return append_group(settings(), source, group, checkpoint=step)
 
     @task(trigger_rule="none_failed")
     def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
         """Prove the tables, when asked to and in backfills; fails with the exact ranges when it cannot."""
-        from faultline_airflow import decisions, kafka, settings
+        from faultline_airflow import decisions, kafka, settings, watchdog
 
         from faultline.steps.archive import require_proof, verify_topics
 
         if params["dry_run"] or not (params["verify"] or dag_run.run_type == "backfill"):
             return []
-        with decisions(), kafka() as source:
+        with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka() as source:
             return [report.to_dict() for report in require_proof(verify_topics(settings(), source, params["topics"]))]
 
     append.expand(group=plan()) >> verify()

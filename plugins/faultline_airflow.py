@@ -5,6 +5,7 @@ Every heavy import sits inside a function: Airflow imports this file in each of 
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,24 @@ def decisions() -> Iterator[None]:
         yield
     except PermanentError as error:
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def watchdog(limit: timedelta) -> Iterator[Callable[[str], None]]:
+    """Ends the process when ``limit`` passes without a step, saying where it hangs; Airflow then retries the task.
+
+    The HDFS client waits for ever for a NameNode that is suspended or cut off, in native code that no signal, and so no
+    execution_timeout, interrupts. Yields what to call at each step.
+    """
+
+    def step(name: str) -> None:
+        faulthandler.dump_traceback_later(limit.total_seconds(), exit=True, file=2)  # replaces the one before
+
+    step("started")
+    try:
+        yield step
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def until_budget_or_orphaned(budget: timedelta) -> Callable[[], bool]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -57,6 +59,25 @@ def test_other_errors_are_left_to_the_tasks_retries(error: Exception) -> None:
 
     with pytest.raises(type(error)), decisions():
         raise error
+
+
+HANGS = """
+import threading
+from datetime import timedelta
+from faultline_airflow import watchdog
+with watchdog(timedelta(hours=1)) as step:
+    step("written")
+with watchdog(timedelta(seconds=0.1)):
+    threading.Event().wait()
+"""
+
+
+def test_a_task_that_hangs_ends_and_says_where() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, env=env, timeout=60)
+    assert ended.returncode == 1
+    assert "Timeout" in ended.stderr
+    assert '"<string>", line 8' in ended.stderr
 
 
 def test_a_continuous_task_stops_when_its_budget_is_used_up() -> None:
