@@ -111,6 +111,15 @@ def test_the_report_counts(folder: str) -> None:
     assert report.to_dict()["partitions"][0]["lag"] == 15
 
 
+@pytest.mark.parametrize(("damage", "proven"), [(sound, True), (a_row_is_gone, False)], ids=["sound", "rows gone"])
+def test_a_topic_that_kafka_no_longer_has_is_proven_by_its_table(
+    folder: str, damage: Callable[[TopicTable], None], proven: bool
+) -> None:
+    table = TopicTable.open_or_create(folder, "app")
+    damage(table)
+    assert verify_topic(table, MemorySource()).ok is proven
+
+
 def test_commits_that_overlap_or_leave_holes_are_found() -> None:
     """The table's own fence does not let this happen; the proof must not rely on that."""
 

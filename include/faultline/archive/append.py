@@ -50,6 +50,7 @@ class AppendReport:
     raw_bytes: int = 0
     batches: int = 0
     parse_errors: int = 0
+    explained: int = 0  # offsets without a record: markers of transactions, compacted away
     already_archived: int = 0
     rows_per_hour: Counter[str] = field(default_factory=Counter)
 
@@ -93,7 +94,7 @@ def append_ranges(
         with prefetch(read) as batches:
             for batch in batches:
                 _append(table, batch, checkpoint)
-                _count(report, batch.events)
+                _count(report, batch)
     if group is not None:
         checkpoint("before_group_offset_copy")
         _copy_positions(table, source, group, [span.partition for span in ranges])
@@ -128,8 +129,10 @@ def _offsets(raw: pa.Table, partition: TopicPartition) -> Any:
     return raw["kafka_offset"].filter(mine).to_numpy()
 
 
-def _count(report: AppendReport, events: pa.Table) -> None:
+def _count(report: AppendReport, batch: _Batch) -> None:
+    events = batch.events
     report.batches += 1
+    report.explained += sum(map(len, batch.explained))
     report.rows += len(events)
     report.raw_bytes += pc.sum(pc.binary_length(events["raw"])).as_py() or 0
     report.parse_errors += len(events) - events["parse_error"].null_count

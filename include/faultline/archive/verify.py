@@ -6,6 +6,7 @@ fourth where it still holds the offsets; what it holds and the table lacks at th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,11 @@ from typing import Any
 from faultline.archive.coverage import RowCoverage, cover
 from faultline.archive.ranges import tile
 from faultline.archive.table import ArchiveTable, CommittedRange
+from faultline.errors import TopicMissing
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.source import RecordSource
+
+log = logging.getLogger(__name__)
 
 _ROWS = "SELECT kafka_topic_id, kafka_partition, kafka_offset FROM logs"
 
@@ -73,14 +77,25 @@ class VerifyReport:
 
 
 def verify_topic(table: ArchiveTable, source: RecordSource | None = None) -> VerifyReport:
-    """Prove the table against itself and, with a source, against what Kafka holds of the topic's current generation."""
+    """Prove the table against itself and, with a source, against what Kafka holds of the topic's current generation.
+
+    A topic that Kafka no longer has leaves nothing to compare with, and the table as provable as before.
+    """
     table.refresh()
     commits = table.commits()
     # The marks come after the snapshot: what is produced and archived meanwhile is not beyond Kafka's end.
-    marks = {} if source is None else dict(source.watermarks(source.partitions(table.topic)))
+    marks = {} if source is None else _marks(source, table.topic)
     positions = table.positions(sorted({commit.range.partition for commit in commits} | set(marks)))
     rows = cover(table.topic, table.scan(_ROWS), archived(commits))
     return judge(table.topic, table.version, commits, positions, rows, marks)
+
+
+def _marks(source: RecordSource, topic: str) -> dict[TopicPartition, OffsetRange]:
+    try:
+        return dict(source.watermarks(source.partitions(topic)))
+    except TopicMissing as error:
+        log.warning("proving the table alone: %s", error)
+        return {}
 
 
 def archived(commits: Sequence[CommittedRange]) -> dict[TopicPartition, OffsetRange]:

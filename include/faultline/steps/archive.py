@@ -108,7 +108,13 @@ def append_group(
         group=CONSUMER_GROUP,
         checkpoint=checkpoint,
     )
-    log.info("%s: %d rows in %d commits", group["name"], report.rows, report.batches)
+    log.info(
+        "%s: %d rows in %d commits, %d offsets without a record",
+        group["name"],
+        report.rows,
+        report.batches,
+        report.explained,
+    )
     return report.to_dict()
 
 
