@@ -135,6 +135,25 @@ def test_without_any_good_rules_nothing_is_evaluated_and_the_fault_is_kept(
     assert any("rules.yaml:1: unknown field 'rules'" in str(found) for found in database.rule_faults())
 
 
+def test_a_topic_counted_for_the_first_time_does_not_bring_old_episodes_back_to_life(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    settings.topics_file.write_text("topics: [{name: app-logs}, {name: new}]")
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        watch.evaluate()
+        count(database, 5)
+        watch.evaluate()
+        for minutes in (30, 60):
+            clock.now = START + timedelta(minutes=minutes)
+            database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
+            watch.evaluate()
+        backlog = OffsetRange(TopicPartition("new", "id-2", 0), 0, 100)
+        database.record_counts([backlog], [], {backlog.partition: START - timedelta(hours=1)})
+        evaluation = watch.evaluate()
+    assert evaluation.transitions == ()
+    assert evaluation.watermark == clock.now - settings.allowed_lateness
+
+
 def test_a_generation_that_is_gone_does_not_hold_the_watermark_back() -> None:
     old, new, other = (TopicPartition("app-logs", each, 0) for each in ("old", "new", "never"))
     elsewhere = TopicPartition("not-configured", "x", 0)

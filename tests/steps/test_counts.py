@@ -7,7 +7,7 @@ import logging
 import multiprocessing
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 
 from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
+from faultline.errors import PermanentError
 from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.settings import Settings, TopicConfig
 from faultline.steps.counts import count_topic, count_until, plan_counts
@@ -151,6 +152,82 @@ def test_counting_waits_for_kafka_and_for_topics_that_are_not_there_yet(
         records = count_until(lambda: rounds.over, settings, source, database, clock=lambda: NOON, sleep=rounds.sleep)
     assert records == 1
     assert [record.message.count("there is no topic") for record in caplog.records] == [0, 1]
+
+
+def test_what_will_not_pass_in_one_topic_holds_up_no_other_and_is_raised_at_the_end(
+    tmp_path: Path, source: MemorySource, database: Database
+) -> None:
+    class Forbidden(MemorySource):
+        def partitions(self, topic: str) -> tuple[TopicPartition, ...]:
+            if topic == "secret":
+                raise PermanentError("not allowed")
+            return source.partitions(topic)
+
+    forbidden = Forbidden()
+    forbidden.watermarks, forbidden.read = source.watermarks, source.read
+    (tmp_path / "topics.yaml").write_text("topics: [{name: secret}, {name: app-logs}]")
+    source.produce("app-logs", line(1), at=NOON)
+    rounds = Rounds(lambda: source.produce("app-logs", line(2), at=NOON))
+    settings = Settings(topics_file=tmp_path / "topics.yaml")
+    with pytest.raises(PermanentError, match="secret: not allowed"):
+        count_until(lambda: rounds.over, settings, forbidden, database, clock=lambda: NOON, sleep=rounds.sleep)
+    assert total(database) == 2
+
+
+def test_a_topic_created_again_while_it_is_read_is_counted_in_the_next_round(
+    tmp_path: Path, database: Database
+) -> None:
+    class CreatedAgain(MemorySource):
+        def watermarks(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetRange]:
+            held = super().watermarks(partitions)
+            if partitions[0].topic_id == "generation-1":
+                self.create("app-logs")
+                self.produce("app-logs", line(2), at=NOON)
+            return held
+
+    source = CreatedAgain()
+    source.create("app-logs")
+    source.produce("app-logs", line(1), at=NOON)
+    (tmp_path / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    rounds = Rounds(lambda: None)
+    settings = Settings(topics_file=tmp_path / "topics.yaml")
+    assert count_until(lambda: rounds.over, settings, source, database, clock=lambda: NOON, sleep=rounds.sleep) == 1
+
+
+def test_a_topic_that_stays_away_does_not_hold_the_watermark_back(
+    tmp_path: Path, source: MemorySource, database: Database
+) -> None:
+    now = [NOON]
+
+    def later(seconds: int) -> None:
+        now[0] += timedelta(seconds=seconds)
+
+    (tmp_path / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    settings = Settings(topics_file=tmp_path / "topics.yaml")
+    partitions = source.partitions("app-logs")
+    rounds = Rounds(lambda: source.delete("app-logs"), lambda: later(59), lambda: later(1))
+    seen = []
+
+    def stop() -> bool:
+        seen.append(database.watermark(partitions, timedelta(0)))
+        return rounds.over
+
+    count_until(stop, settings, source, database, clock=lambda: now[0], sleep=rounds.sleep)
+    assert seen == [None, NOON, NOON, NOON, NOON + timedelta(seconds=60)]
+
+
+def test_the_watermark_waits_for_every_partition_of_a_new_topic(source: MemorySource, database: Database) -> None:
+    class Stops(Exception):
+        pass
+
+    def stop(_step: str) -> None:
+        raise Stops
+
+    source.produce("app-logs", line(1), partition=1, at=NOON - timedelta(hours=1))
+    with pytest.raises(Stops):
+        count_topic(Settings(), source, database, TOPIC, at=NOON, checkpoint=stop)
+    assert [each.complete_to for each in database.counted()] == [NOON, None]
+    assert database.watermark(source.partitions("app-logs"), timedelta(0)) is None
 
 
 def test_counts_older_than_their_retention_are_forgotten_when_counting_starts(

@@ -170,7 +170,10 @@ def decide(settings: Settings, database: Database, rules: Rules, *, at: datetime
     last = database.evaluated(LEASE)
     since = last.watermark if last else None
     topics = [topic.name for topic in topics_of(settings).topics if topic.count]
-    watermark = database.watermark(current_partitions(database.counted(), topics), settings.allowed_lateness)
+    current = database.watermark(current_partitions(database.counted(), topics), settings.allowed_lateness)
+    # What was closed stays closed. A topic that is counted for the first time starts long ago; windows that were looked
+    # at already must not be again: their episodes would come back to life and swallow what fires now.
+    watermark = max((time for time in (current, since) if time is not None), default=None)
     earliest = min(time for time in (at, watermark, since) if time is not None)
     return evaluate(
         rules,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from faultline.adapters.database import Database
 from faultline.alerting.counts import complete_to, count_events
-from faultline.errors import LostRange, Superseded, TopicMissing, TransientError
+from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing, TransientError
 from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
@@ -17,6 +17,9 @@ from faultline.settings import Settings, TopicConfig
 from faultline.steps.topics import topics_of
 
 log = logging.getLogger(__name__)
+
+# A broker that has just started may not know its topics yet; a topic created again comes back sooner.
+GONE_AFTER = timedelta(minutes=1)
 
 
 def count_topic(
@@ -35,10 +38,13 @@ def count_topic(
     partitions = source.partitions(topic.name)
     held = source.watermarks(partitions)
     skip_lost(database, held)
-    ranges = plan_counts(database.positions(partitions), held)
+    stored = database.positions(partitions)
+    ranges = plan_counts(stored, held)
     idle = [each for each in ranges if not len(each)]
-    if idle:
-        database.record_counts(idle, [], {each.partition: at for each in idle})
+    # All at once, so that the watermark waits for the partitions that are still to be read.
+    unseen = [OffsetRange(each.partition, each.start, each.start) for each in ranges if stored[each.partition] is None]
+    if begun := sorted({*idle, *unseen}):
+        database.record_counts(begun, [], {each.partition: at for each in idle})
     records = 0
     new = [each for each in ranges if len(each)]
     for raw, covered in source.read(new, max_rows=settings.count_batch_rows, max_bytes=settings.archive_batch_bytes):
@@ -88,22 +94,75 @@ def count_until(
 
     Waits out what passes and says so once a minute: Kafka or the database away, a topic that is not there yet, another
     counter that was faster, records that retention deleted while they were read (the next round starts behind them).
+    What will not pass holds up no other topic: it is raised at the end, if it is still there.
     """
     topics = [topic for topic in topics_of(settings).topics if topic.count]
-    complaints = Complaints(clock)
+    counter = _Counter(settings, source, database, clock)
+    counter.prune()
     records = 0
-    try:
-        database.prune(clock() - settings.count_retention)
-    except TransientError as error:
-        complaints.note("forgetting old counts", error)
     while not stop():
-        for topic in topics:
-            try:
-                records += count_topic(settings, source, database, topic, at=clock())
-            except (TransientError, Superseded, TopicMissing, LostRange) as error:
-                complaints.note(topic.name, error)
+        records += sum(counter.count(topic) for topic in topics)
         sleep(settings.count_interval.total_seconds())
+    if counter.faults:
+        raise PermanentError("; ".join(f"{name}: {error}" for name, error in counter.faults.items()))
     return records
+
+
+class _Counter:
+    """Counts topics and remembers what is in the way of each; ``faults`` has what will not pass by itself."""
+
+    def __init__(
+        self, settings: Settings, source: RecordSource, database: Database, clock: Callable[[], datetime]
+    ) -> None:
+        self.faults: dict[str, PermanentError] = {}
+        self._settings, self._source, self._database, self._clock = settings, source, database, clock
+        self._complaints = Complaints(clock)
+        self._missing: dict[str, datetime] = {}
+
+    def prune(self) -> None:
+        """Forget counts older than their retention."""
+        try:
+            self._database.prune(self._clock() - self._settings.count_retention)
+        except TransientError as error:
+            self._complaints.note("forgetting old counts", error)
+
+    def count(self, topic: TopicConfig) -> int:
+        """One round; 0 where something is in the way."""
+        at = self._clock()
+        self.faults.pop(topic.name, None)
+        try:
+            records = count_topic(self._settings, self._source, self._database, topic, at=at)
+        except TopicMissing as error:
+            self._complaints.note(topic.name, error)
+            self._missed(topic.name, at)
+        except (TransientError, Superseded, LostRange) as error:
+            self._complaints.note(topic.name, error)
+        except PermanentError as error:
+            self._complaints.note(topic.name, error)
+            self.faults[topic.name] = error
+        else:
+            self._missing.pop(topic.name, None)
+            return records
+        return 0
+
+    def _missed(self, topic: str, at: datetime) -> None:
+        """A topic that stays away was deleted: it must not hold back the watermark, and with it every resolve."""
+        if at - self._missing.setdefault(topic, at) < GONE_AFTER:
+            return
+        try:
+            close_topic(self._database, topic, at)
+        except (TransientError, Superseded) as error:
+            self._complaints.note(topic, error)
+
+
+def close_topic(database: Database, topic: str, at: datetime) -> None:
+    """What was counted of a topic that is gone is all there is of it, up to ``at``."""
+    ends = [
+        OffsetRange(each.partition, each.next_offset, each.next_offset)
+        for each in database.counted()
+        if each.partition.topic == topic
+    ]
+    database.record_counts(ends, [], {each.partition: at for each in ends})
 
 
 class Complaints:
