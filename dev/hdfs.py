@@ -70,9 +70,14 @@ class Hdfs:
         )
 
     def answers(self) -> bool:
-        """Whether the NameNode has left safe mode and sees every DataNode."""
+        """Whether the NameNode has left safe mode, sees every DataNode, and a file can be written and read.
+
+        A NameNode that has just come back counts DataNodes as live before it knows which blocks they have.
+        """
         state = self._state()
-        return state.get("FSState") == "Operational" and state.get("NumLiveDataNodes") == DATANODES
+        if state.get("FSState") != "Operational" or state.get("NumLiveDataNodes") != DATANODES:
+            return False
+        return state.get("UnderReplicatedBlocks") == 0 and self._takes_files()
 
     def in_safe_mode(self) -> bool:
         """Whether the NameNode refuses changes; false when it does not answer."""
@@ -82,6 +87,15 @@ class Hdfs:
         """Switch safe mode as an operator would; returns when it is so."""
         command = "org.apache.hadoop.hdfs.tools.DFSAdmin"
         self._run("namenode", command, "-fs", self.url, "-safemode", "enter" if on else "leave")
+
+    def _takes_files(self) -> bool:
+        url, content = f"{self.webhdfs}/webhdfs/v1/.ready", b"ready"
+        with httpx.Client(timeout=5, follow_redirects=True) as client:
+            try:
+                client.put(url, params={"op": "CREATE", "overwrite": "true"}, content=content).raise_for_status()
+                return client.get(url, params={"op": "OPEN"}).content == content
+            except httpx.HTTPError:
+                return False
 
     def _state(self) -> dict[str, object]:
         query = {"qry": "Hadoop:service=NameNode,name=FSNamesystemState"}

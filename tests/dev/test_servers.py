@@ -39,14 +39,14 @@ def test_hdfs_refuses_changes_in_safe_mode_only(hdfs_server: HdfsServer) -> None
 
 
 def test_files_outlive_a_restart_of_the_namenode(hdfs_server: HdfsServer) -> None:
-    write(hdfs_server, "/servers/restart", "still here")
+    assert write(hdfs_server, "/servers/restart", "still here") == 201
     hdfs_server.restart_namenode()
     url = f"{hdfs_server.webhdfs}/webhdfs/v1/servers/restart"
     assert httpx.get(url, params={"op": "OPEN"}, follow_redirects=True).text == "still here"
 
 
 def test_files_outlive_a_kill_of_everything(hdfs_server: HdfsServer) -> None:
-    write(hdfs_server, "/servers/kill", "still here")
+    assert write(hdfs_server, "/servers/kill", "still here") == 201
     hdfs_server.kill()
     hdfs_server.start()
     url = f"{hdfs_server.webhdfs}/webhdfs/v1/servers/kill"
