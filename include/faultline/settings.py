@@ -8,12 +8,22 @@ from __future__ import annotations
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -26,6 +36,7 @@ from faultline.errors import ConfigurationError, Fault
 _RUAMEL_FAULTS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _DURATION = re.compile(r"(\d+)(ms|[smhdwy])", re.ASCII)
 # A time so long ago can still be written down: whoever subtracts a duration need not think of the year 0.
 _LONGEST = 100 * _UNITS["y"]
@@ -118,10 +129,17 @@ class TopicFields(StrictModel):
     record_id: tuple[str, ...] = ("record_id", "event.id")
 
 
+def _topic_name(name: str) -> str:
+    """A name Kafka takes; anything else would never be found, and name a folder outside the archive's."""
+    if name in (".", "..") or not _TOPIC_NAME.fullmatch(name):
+        raise ValueError(f"not a topic's name: {name!r}; letters, digits, '.', '_' and '-', at most 249")
+    return name
+
+
 class TopicConfig(StrictModel):
     """One topic of ``topics.yaml``: how its records read and which fields rules may count by."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_topic_name)]
     format: Literal["auto", "json", "nginx", "text"] = "auto"
     service: str | None = Field(default=None, description="service of records that do not name one")
     environment: str | None = Field(default=None, description="environment of records that do not name one")
@@ -136,6 +154,14 @@ class TopicsFile(StrictModel):
     """The shape of ``topics.yaml``."""
 
     topics: tuple[TopicConfig, ...]
+
+    @field_validator("topics")
+    @classmethod
+    def _once_each(cls, topics: tuple[TopicConfig, ...]) -> tuple[TopicConfig, ...]:
+        names = Counter(topic.name for topic in topics)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return topics
 
     def named(self, name: str) -> TopicConfig:
         """The topic's configuration; KeyError when the file does not name it."""
