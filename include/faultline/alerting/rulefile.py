@@ -11,8 +11,8 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-import httpx
 from pydantic import AfterValidator, Field
 
 from faultline.alerting.chains import Edge
@@ -36,9 +36,12 @@ def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"not an http or https URL: {url!r}")
     try:
-        httpx.URL(url)
-    except httpx.InvalidURL as error:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
         raise ValueError(f"not a URL: {url!r}: {error}") from None
+    if not named:
+        raise ValueError(f"not a URL: {url!r}: no host to send to")
     return url
 
 
