@@ -118,6 +118,8 @@ def verify(
 @app.command()
 def watch() -> None:
     """Count and alert in this terminal until Ctrl-C: what watch_errors does, without Airflow."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from faultline.adapters.database import Database
     from faultline.steps.alerts import AlertWatch, evaluate_until
     from faultline.steps.counts import count_until
@@ -128,24 +130,28 @@ def watch() -> None:
         signal.signal(number, lambda *_: stopped.set())
     with _errors(), _kafka(settings) as source, Database(settings.database_url) as database:
         database.migrate()
-        with AlertWatch(settings, database, f"cli/{os.getpid()}") as alerts:
-            sensor = threading.Thread(target=evaluate_until, args=(stopped.is_set, settings, alerts), name="alerts")
-            sensor.start()
+        with AlertWatch(settings, database, f"cli/{os.getpid()}") as alerts, ThreadPoolExecutor(1, "alerts") as pool:
+            sensor = pool.submit(evaluate_until, stopped.is_set, settings, alerts)
+            # Counting that nobody evaluates looks as if all were well: neither goes on without the other.
+            sensor.add_done_callback(lambda _: stopped.set())
             try:
                 count_until(stopped.is_set, settings, source, database)
             finally:
                 stopped.set()
-                sensor.join()
+            sensor.result()
 
 
 @app.command()
 def status() -> None:
     """What is counted, what is firing, what was sent, and whether the rules file is good."""
     from faultline.adapters.database import Database
+    from faultline.dispatch.text import one_line
+    from faultline.steps.alerts import LEASE
 
     with _errors(), Database(_settings().database_url) as database:
         counted, totals, alerts = database.counted(), database.totals(), database.alerts()
         outbox, faults = database.outbox_summary(), database.rule_faults()
+        evaluated = database.evaluated(LEASE)
     table = Table("Partition", "Next offset", "Complete to (UTC)", title="Counted")
     for each in counted:
         complete = f"{each.complete_to:%Y-%m-%d %H:%M:%S}" if each.complete_to else "-"
@@ -158,16 +164,25 @@ def status() -> None:
     for alert in live:
         causes = ", ".join(str(cause.alert) for cause in alert.causes) or "-"
         table.add_row(
-            escape(str(alert.key)), alert.state, f"{alert.starts_at:%H:%M:%S}", f"{alert.count:,}", escape(causes)
+            escape(one_line(str(alert.key))),
+            alert.state,
+            f"{alert.starts_at:%Y-%m-%d %H:%M:%S}",
+            f"{alert.count:,}",
+            escape(one_line(causes)),
         )
     console.print(table if live else "No alerts.")
+    if evaluated:
+        console.print(f"Rules last evaluated at {evaluated.at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+    else:
+        console.print("[bold red]No rule has ever been evaluated:[/] is watch_errors running?")
     console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in outbox.items()), highlight=False)
     for fault in faults:
-        console.print(f"[bold red]Rules not in force:[/] {escape(str(fault))}", soft_wrap=True)
+        console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)
 
 
 def _settings() -> Settings:
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from faultline.settings import Settings
 
@@ -176,7 +191,11 @@ def _settings() -> Settings:
     except ValidationError as error:
         for detail in error.errors():
             name = "_".join(["FAULTLINE", *map(str, detail["loc"])]).upper()
-            console.print(f"[bold red]{escape(name)}[/]: {escape(detail['msg'])}")
+            said = detail["msg"].removeprefix("Value error, ")
+            console.print(f"[bold red]{escape(name)}[/]: {escape(said)}", soft_wrap=True)
+        raise typer.Exit(2) from None
+    except SettingsError as error:
+        console.print(f"[bold red]Settings[/]: {escape(f'{error}: {error.__cause__}')}", soft_wrap=True)
         raise typer.Exit(2) from None
 
 

@@ -14,6 +14,7 @@ from faultline.errors import Superseded
 from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch, current_partitions
+from faultline.steps.topics import topics_in_force
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PARTITION = TopicPartition("app-logs", "id-1", 0)
@@ -124,6 +125,28 @@ def test_broken_rules_leave_the_last_good_ones_in_force_and_say_where(
         settings.rules_file.write_text(RULES)
         watch.evaluate()
     assert database.rule_faults() == []
+
+
+def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, database: Database, clock: Clock) -> None:
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        watch.evaluate()
+        settings.topics_file.write_text("topics: [{name: app-logs, forma: json}]")
+        count(database, 5)
+        assert len(watch.evaluate().notifications) == 1
+    assert "topics.yaml:1: unknown field 'forma'; did you mean 'format'?" in str(database.rule_faults()[0])
+    with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
+        assert [alert.state for alert in watch.evaluate().alerts] == [AlertState.FIRING]
+    assert [topic.name for topic in topics_in_force(settings, database).topics] == ["app-logs"]
+
+
+def test_a_good_version_that_an_upgrade_refuses_is_no_crash(
+    settings: Settings, database: Database, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.record_rules(str(settings.rules_file), "rules: of old", "0", (), START)
+    settings.rules_file.unlink()
+    with AlertWatch(settings, database, "upgraded", clock=clock) as watch:
+        assert watch.evaluate() is None
+    assert "there is no good version: no rule is evaluated" in caplog.text
 
 
 def test_without_any_good_rules_nothing_is_evaluated_and_the_fault_is_kept(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,10 +18,10 @@ from faultline.alerting.rules import Rules, load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.outbox import DispatchReport, dispatch_due
 from faultline.dispatch.receivers import build_receivers, targets_of
-from faultline.errors import ConfigurationError, Fault, TransientError
+from faultline.errors import TransientError
 from faultline.model import TopicPartition, utc_now
-from faultline.settings import Settings
-from faultline.steps.topics import topics_of
+from faultline.settings import Settings, TopicsFile, load_topics
+from faultline.steps.inforce import InForce
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,8 @@ class AlertWatch:
         self._database = database
         self._clock = clock
         self._lease = database.acquire_lease(LEASE, holder)
-        self._rules = RulesInForce(settings, database)
+        self._rules = InForce(settings.rules_file, load_rules, database)
+        self._topics = InForce(settings.topics_file, load_topics, database)
         self._sender = Sender(database, clock)
 
     def __enter__(self) -> Self:
@@ -56,16 +56,16 @@ class AlertWatch:
         self._sender.close()
 
     def evaluate(self) -> Evaluation | None:
-        """One evaluation now, recorded, and its messages on their way; None while no rules are in force.
+        """One evaluation now, recorded, and its messages on their way; None while no rules or topics are in force.
 
         Raises Superseded when someone else holds the lease, TransientError when the database is away.
         """
         at = self._clock()
-        rules = self._rules.at(at)
-        if rules is None:
+        rules, topics = self._rules.at(at), self._topics.at(at)
+        if rules is None or topics is None:
             return None
         receivers = build_receivers(rules)
-        evaluation = decide(self._settings, self._database, rules, at=at)
+        evaluation = decide(self._settings, self._database, rules, topics, at=at)
         self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
         for step in evaluation.transitions:
             log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
@@ -121,55 +121,13 @@ def evaluate_until(
         sleep(settings.evaluation_interval.total_seconds())
 
 
-class RulesInForce:
-    """The rules file, read again when its text changes; a faulty text leaves the last good version in force."""
-
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._path = settings.rules_file
-        self._database = database
-        self._seen: str | None = None
-        self._rules: Rules | None = None
-
-    def at(self, now: datetime) -> Rules | None:
-        """The rules in force; None when there has never been a good version."""
-        text, unreadable = _read(self._path)
-        if text != self._seen:
-            faults = (unreadable,) if unreadable else self._accept(text, now)
-            if faults:
-                self._refuse(text, faults, now)
-            self._seen = text
-        return self._rules
-
-    def _accept(self, text: str, now: datetime) -> tuple[Fault, ...]:
-        try:
-            rules = load_rules(text, str(self._path))
-        except ConfigurationError as error:
-            return error.faults
-        self._database.record_rules(str(self._path), text, rules.hash, (), now)
-        self._rules = rules
-        log.info("Rules in force: %s, version %s", self._path, rules.hash)
-        return ()
-
-    def _refuse(self, text: str, faults: tuple[Fault, ...], now: datetime) -> None:
-        log.error("The last good rules stay in force. Faults:\n%s", "\n".join(map(str, faults)))
-        self._database.record_rules(str(self._path), text, "", faults, now)
-        if self._rules is None:
-            good = self._database.last_good_rules(str(self._path))
-            self._rules = load_rules(good.text, str(self._path)) if good else None
-
-
-def _read(path: Path) -> tuple[str, Fault | None]:
-    try:
-        return path.read_text(encoding="utf-8"), None
-    except (OSError, UnicodeDecodeError) as error:
-        return str(error), Fault(str(path), 0, f"cannot be read: {error}")
-
-
-def decide(settings: Settings, database: Database, rules: Rules, *, at: datetime) -> Evaluation:
+def decide(
+    settings: Settings, database: Database, rules: Rules, topics_file: TopicsFile, *, at: datetime
+) -> Evaluation:
     """One evaluation from what the database holds, not yet recorded."""
     last = database.evaluated(LEASE)
     since = last.watermark if last else None
-    topics = [topic.name for topic in topics_of(settings).topics if topic.count]
+    topics = [topic.name for topic in topics_file.topics if topic.count]
     current = database.watermark(current_partitions(database.counted(), topics), settings.allowed_lateness)
     # What was closed stays closed. A topic that is counted for the first time starts long ago; windows that were looked
     # at already must not be again: their episodes would come back to life and swallow what fires now.

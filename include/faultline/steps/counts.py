@@ -14,7 +14,7 @@ from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings, TopicConfig
-from faultline.steps.topics import topics_of
+from faultline.steps.topics import topics_in_force
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def count_until(
     counter that was faster, records that retention deleted while they were read (the next round starts behind them).
     What will not pass holds up no other topic: it is raised at the end, if it is still there.
     """
-    topics = [topic for topic in topics_of(settings).topics if topic.count]
+    topics = [topic for topic in topics_in_force(settings, database).topics if topic.count]
     counter = _Counter(settings, source, database, clock)
     counter.prune()
     records = 0

@@ -29,9 +29,10 @@ from faultline.errors import PermanentError, TransientError
 
 _CONNECT_SECONDS = 10
 _WRITE = "faultline_write"
+_NO_SCHEMA = "is there a schema? run faultline migrate first"
 # What waiting cannot mend: the folder is missing, the file is no database, it may not be written, a table is missing.
 _SQLITE_PERMANENT = {
-    sqlite3.SQLITE_ERROR: "is there a schema? call migrate() first",
+    sqlite3.SQLITE_ERROR: _NO_SCHEMA,
     sqlite3.SQLITE_CANTOPEN: "does its folder exist?",
     sqlite3.SQLITE_READONLY: "the file may not be written",
 }
@@ -44,6 +45,9 @@ def open_engine(url: str, lock_wait: timedelta) -> Engine:
     """
     try:
         parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            # What most people write; SQLAlchemy would look for a driver that we do not install.
+            parsed = parsed.set(drivername="postgresql+psycopg2")
         backend = parsed.get_backend_name()
     except (ArgumentError, NoSuchModuleError) as error:
         raise PermanentError(f"not a database URL: {error}") from error
@@ -55,7 +59,10 @@ def open_engine(url: str, lock_wait: timedelta) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
-        engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+        try:
+            engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise PermanentError(f"{parsed.drivername}: {error}; write postgresql+psycopg2://…") from error
         event.listen(engine, "connect", partial(_prepare_postgres, lock_wait))
         return engine
     raise PermanentError(f"{backend} is not supported: use SQLite (a file) or PostgreSQL")
@@ -85,7 +92,7 @@ def translated() -> Iterator[None]:
             raise PermanentError(f"database: {_first_line(error)} ({hint})") from error
         raise TransientError(f"database: {_first_line(error)}") from error
     except ProgrammingError as error:
-        raise PermanentError(f"database: {_first_line(error)} (is there a schema? call migrate() first)") from error
+        raise PermanentError(f"database: {_first_line(error)} ({_NO_SCHEMA})") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise TransientError(f"database: {_first_line(error)}") from error

@@ -1,0 +1,116 @@
+"""The faultline command as a user meets it: what it says when something is wrong, and its exit code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from faultline.adapters.database import Database
+from faultline.alerting.alerts import Alert, Evaluation
+from faultline.cli import app
+from faultline.model import AlertKey, AlertState, Labels
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RULES = "groups: []\nroute: {receiver: ops}\nreceivers: [{name: ops}]\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, and no Kafka."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAULTLINE_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.delenv("FAULTLINE_DATABASE_URL", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """The database that the command finds without any setting."""
+    with Database("sqlite:///faultline.db") as opened:
+        opened.migrate()
+        yield opened
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={f"FAULTLINE_{name}": value for name, value in environment.items()})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("COUNT_BUCKET", "soon", "FAULTLINE_COUNT_BUCKET: not a duration: 'soon'"),
+        ("COUNT_BUCKET", "0s", "FAULTLINE_COUNT_BUCKET: must be longer than 0"),
+        ("KAFKA_PROPERTIES", "{bad", 'error parsing value for field "kafka_properties"'),
+    ],
+    ids=["no duration", "no width", "no JSON"],
+)
+def test_a_wrong_setting_is_named(setting: str, value: str, said: str) -> None:
+    result = run("status", **{setting: value})
+    assert (result.exit_code, said in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///faultline.db", "run faultline migrate first"),
+        ("sqlite:///nowhere/faultline.db", "does its folder exist?"),
+        ("mysql://host/name", "use SQLite (a file) or PostgreSQL"),
+        ("postgresql://user:hidden@127.0.0.1:1/name", "Connection refused"),
+        ("postgresql+psycopg9://user:hidden@127.0.0.1:1/name", "write postgresql+psycopg2://"),
+    ],
+    ids=["not migrated", "no folder", "not supported", "not there", "no such driver"],
+)
+def test_a_database_that_cannot_be_used_is_a_sentence(url: str, said: str) -> None:
+    result = run("status", DATABASE_URL=url)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "hidden" not in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_check_names_every_fault_in_both_files(folder: Path) -> None:
+    (folder / "topics.yaml").write_text("topics: [")
+    result = run("check")
+    assert result.exit_code == 1
+    assert [line.split(" ")[0] for line in result.output.splitlines()] == ["rules.yaml:0:", "topics.yaml:1:"]
+
+
+def test_status_says_when_nothing_evaluates(database: Database) -> None:
+    assert "No rule has ever been evaluated" in run("status").output
+
+
+def test_status_shows_hostile_labels_as_escapes(database: Database) -> None:
+    key = AlertKey("DbDown", Labels(host="[red]\x1b[2J\u202edorp"))
+    alert = Alert(key, AlertState.FIRING, key.labels, NOON)
+    evaluation = Evaluation(NOON, None, "hash", (alert,), (), (), ())
+    database.record_evaluation(database.acquire_lease("alerts", "test"), evaluation)
+    output = run("status", COLUMNS="200").output
+    assert "evaluated at 2026-11-22 12:00:00 UTC" in output
+    assert not {"\x1b", "\u202e"} & set(output)
+
+
+def test_watch_ends_with_its_reason_when_someone_else_takes_over(folder: Path, database: Database) -> None:
+    (folder / "rules.yaml").write_text(RULES)
+    (folder / "topics.yaml").write_text("topics: []")
+
+    def take_over() -> None:
+        while database.evaluated("alerts") is None:
+            pause.wait(0.05)
+        database.acquire_lease("alerts", "successor")
+
+    pause = threading.Event()
+    successor = threading.Thread(target=take_over)
+    successor.start()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    result = run("watch")
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    successor.join()
+    assert result.exit_code == 1
+    assert "no longer holds 'alerts'" in result.output
