@@ -89,16 +89,16 @@ class AlertSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         from faultline.adapters.database import Database
-        from faultline.steps.alerts import AlertWatch
+        from faultline.steps.alerts import begin_watch
 
+        self._stop = until_budget_or_orphaned(settings().task_budget)
         holder = f"{context['run_id']}/{context['ti'].try_number}/{os.getpid()}"
         with (
             decisions(),
             Database(settings().database_url) as database,
-            AlertWatch(settings(), database, holder) as watch,
+            begin_watch(self._stop, settings(), database, holder) as watch,
         ):
             self._watch = watch
-            self._stop = until_budget_or_orphaned(settings().task_budget)
             return super().execute(context)
 
     def poke(self, context: Context) -> bool:

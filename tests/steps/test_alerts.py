@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 
 from faultline.adapters.database import Counted, Database
 from faultline.dispatch.delivery import OutboxState
-from faultline.errors import Superseded
+from faultline.errors import Superseded, TransientError
 from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
-from faultline.steps.alerts import AlertWatch, current_partitions
+from faultline.steps.alerts import AlertWatch, begin_watch, current_partitions
 from faultline.steps.topics import topics_in_force
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -100,6 +101,29 @@ def test_an_orphan_beside_its_successor_records_and_sends_nothing(
                 orphan.evaluate()
             assert sum(database.outbox_summary().values()) == 0
             assert len(successor.evaluate().notifications) == 1
+
+
+def test_a_watch_begins_as_soon_as_the_database_answers(settings: Settings, database: Database) -> None:
+    path = settings.database_url.removeprefix("sqlite:///")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            other.execute("ROLLBACK")
+
+    with (
+        Database(settings.database_url, lock_wait=timedelta(milliseconds=1)) as impatient,
+        begin_watch(lambda: False, settings, impatient, "patient", sleep=sleep) as watch,
+    ):
+        assert len(slept) == 2
+        assert watch.evaluate() is not None
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TransientError):
+            begin_watch(lambda: True, settings, impatient, "out of time")
+    other.close()
 
 
 @pytest.mark.parametrize(

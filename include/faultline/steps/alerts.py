@@ -73,6 +73,25 @@ class AlertWatch:
         return evaluation
 
 
+def begin_watch(
+    stop: Callable[[], bool],
+    settings: Settings,
+    database: Database,
+    holder: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> AlertWatch:
+    """Take the lease as soon as the database answers; TransientError when it has not until told to stop."""
+    while True:
+        try:
+            return AlertWatch(settings, database, holder)
+        except TransientError as error:
+            if stop():
+                raise
+            log.warning("Not evaluating yet, trying again: %s", error)
+        sleep(settings.evaluation_interval.total_seconds())
+
+
 class Sender:
     """Rounds of dispatching in a few threads: while one round waits for a slow receiver, the next serves the others."""
 
