@@ -138,7 +138,7 @@ def test_when_the_broker_goes_away_a_retry_archives_the_rest(folder: str, source
     fill(source, 10)
 
     def cut(step: str) -> None:
-        source.unreachable = step == "after_commit"
+        source.unreachable |= step == "after_commit"  # for good: the reader is up to two batches ahead
 
     with pytest.raises(TransientError):
         append(table, source, rows=3, checkpoint=cut)
