@@ -92,7 +92,9 @@ class Settings(BaseSettings):
 
     archive_group_partitions: int = Field(default=8, ge=1, description="topic partitions appended by one mapped task")
     archive_batch_rows: int = Field(default=250_000, ge=1)
-    archive_batch_bytes: int = Field(default=256 * 2**20, ge=1)
+    archive_batch_bytes: int = Field(
+        default=64 * 2**20, ge=1, description="an append holds about ten times as much in memory"
+    )
     event_time_span: Duration = Field(
         default=timedelta(days=7),
         description="event times farther than this from Kafka's timestamp do not choose the partition",
