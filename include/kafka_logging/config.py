@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from confluent_kafka import KafkaException, Producer
+
 Key: TypeAlias = str | bytes | Callable[[logging.LogRecord], str | bytes | None] | None
 Topic: TypeAlias = str | Callable[[logging.LogRecord], str]
 Hosts: TypeAlias = str | Sequence[str] | None
@@ -99,6 +101,14 @@ def properties_of(
         properties["bootstrap.servers"] = bootstrap_servers(hosts)
     _check(properties)
     return properties
+
+
+def try_properties(properties: Mapping[str, Any]) -> None:
+    """Make a Producer and let it go: it starts no connection, and librdkafka names what it does not accept."""
+    try:
+        Producer({**properties, "log_level": 0})
+    except KafkaException as error:
+        raise ValueError(f"librdkafka: {error.args[0].str()}") from error
 
 
 def _dotted(name: str) -> str:

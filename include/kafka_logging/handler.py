@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import sys
 import threading
 import time
@@ -18,13 +19,14 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaException, Producer
 
 from kafka_logging import lifetime
-from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of
+from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of, try_properties
 from kafka_logging.flood import Clock, Flood
 from kafka_logging.formatters import LogstashFormatter
 from kafka_logging.json_lines import JsonFormatter
 from kafka_logging.rescue import forms, reason_of
 from kafka_logging.safe import attempt
 from kafka_logging.shipping import Shipping
+from kafka_logging.spill import new_spill
 from kafka_logging.stats import HandlerStats
 from kafka_logging.transport import Pacer, ProducerLike
 
@@ -47,7 +49,8 @@ class KafkaLoggingHandler(logging.Handler):
     ``"field:NAME"``, ``"logger"``, ``"host"``. ``timeout_secs`` is the network timeout. ``on_drop(reason, record)`` is
     told of each record given up; the record is None when Kafka held it already. At most ``burst`` records at once and
     ``rate_limit`` a second go to Kafka (None: no limit); of the rest, each call site sends a summary every 10 seconds
-    and at close. Every other keyword is a librdkafka
+    and at close. What Kafka does not take goes to files below ``spill_dir``, at most ``spill_max_kbytes``, and is
+    replayed later, by another process if need be. Every other keyword is a librdkafka
     property in snake case (``security_protocol="SSL"``); ``producer_config`` has them with dots. ValueError names
     what is wrong with the arguments.
 
@@ -67,6 +70,8 @@ class KafkaLoggingHandler(logging.Handler):
         headers: Headers | None = None,
         rate_limit: float | None = 2000.0,
         burst: int = 20_000,
+        spill_dir: str | os.PathLike[str] | None = None,
+        spill_max_kbytes: int = 256 * 1024,
         queue_max_messages: int = 50_000,
         queue_max_kbytes: int = 32 * 1024,
         flush_timeout: float = 5.0,
@@ -87,9 +92,10 @@ class KafkaLoggingHandler(logging.Handler):
         self._headers = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         self._flush_timeout = flush_timeout
         self._on_drop = on_drop
+        self._new_spill = functools.partial(new_spill, spill_dir, spill_max_kbytes)
         self._new_flood = functools.partial(Flood, rate_limit, burst, self._clock) if rate_limit else lambda: None
         self._flood: Flood | None = self._new_flood()
-        self._try_properties()
+        try_properties(self._properties)
         super().__init__()
         self._guard = _Guard()
         self._pacers: dict[type[BaseException] | None, Pacer] = {}
@@ -173,7 +179,7 @@ class KafkaLoggingHandler(logging.Handler):
             self._shipping.close(0)
 
     def _new_shipping(self) -> Shipping:
-        return Shipping(self._make_producer, self._properties, self._headers, self._lost, self._tick)
+        return Shipping(self._make_producer, self._properties, self._headers, self._lost, self._tick, self._new_spill)
 
     def _tick(self) -> None:
         """What is to be done now and then; runs in the poll thread."""
@@ -189,13 +195,6 @@ class KafkaLoggingHandler(logging.Handler):
         lifetime.close_at_exit_of_child(self)
         return Producer(properties)
 
-    def _try_properties(self) -> None:
-        """Make a Producer and let it go: it starts no connection, and librdkafka names what it does not accept."""
-        try:
-            Producer({**self._properties, "log_level": 0})
-        except KafkaException as error:
-            raise ValueError(f"librdkafka: {error.args[0].str()}") from error
-
     def _payload(self, record: logging.LogRecord) -> str | bytes:
         if self.formatter is not self._known_formatter:
             self._known_formatter = self.formatter
@@ -205,13 +204,18 @@ class KafkaLoggingHandler(logging.Handler):
     def _send(self, record: logging.LogRecord) -> None:
         shipping = self._shipping
         payload = self._format(record) if self.formatter is self._known_formatter else self._payload(record)
-        if record.levelno < logging.WARNING:
-            shipping.require_room(payload)
         topic = self._topic if self._topic.__class__ is str else self._topic(record)  # type: ignore[operator]
         key = self._key_of(record) if self._key_of else None
         produce = shipping.produce
         try:
+            if record.levelno < logging.WARNING:
+                shipping.require_room(payload)
             produce(topic, payload, key)
+        except BufferError:
+            if not shipping.spill:
+                raise
+            shipping.keep(topic, payload, key)
+            return
         except KafkaException as error:
             if not error.args[0].fatal():
                 raise

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from kafka_logging.safe import attempt, portable, text_of
 from kafka_logging.shipping import ClosedHandlerError, CrowdedError
+from kafka_logging.spill import SpillError
 
 _CUTS = (8, 100)  # an oversized record's texts are cut to this part of the largest message, then to that
 
@@ -24,7 +25,7 @@ def forms(
 ) -> Iterator[Callable[[], logging.LogRecord]]:
     """Makers of copies: the record made safe, then cut shorter and shorter; none where no other form can help."""
     marks: dict[str, Any] = {}
-    if not isinstance(error, (BufferError, ClosedHandlerError, KafkaException)):
+    if not isinstance(error, (BufferError, ClosedHandlerError, KafkaException, SpillError)):
         marks["logging_error"] = f"{type(error).__name__}: {text_of(error)}"
         yield functools.partial(portable, record, None, marks)
     elif not _is_too_large(error):
@@ -43,6 +44,8 @@ def reason_of(error: Exception) -> str:
         return "queue_full"
     if isinstance(error, ClosedHandlerError):
         return "closed"
+    if isinstance(error, SpillError):
+        return "spill_failed"
     if isinstance(error, KafkaException):
         return str(error.args[0].name().strip("_").lower())
     return "unformattable"

@@ -5,6 +5,7 @@ A forked child gets a new one. Knows nothing of log records.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
@@ -13,14 +14,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
+from kafka_logging.replay import Replay, is_passing
+from kafka_logging.segments import Spilled
+from kafka_logging.spill import Spill, SpillError
 from kafka_logging.stats import HandlerStats, Tally
-from kafka_logging.transport import ProducerLike, Transport
+from kafka_logging.transport import PURGE_SECONDS, ProducerLike, Transport, leak
 
 MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+_SPILL_SECONDS = 5.0  # to write a whole queue to a slow disk
 _SAME_SHUTDOWN_SECONDS = 1.0
 _SHARE_OF_ALL = 0.8  # of the queue, for records of every level; the rest is for warnings and errors
 _WEIGHT = 0.02  # of one payload in the mean size
@@ -36,7 +41,7 @@ class CrowdedError(BufferError):
 
 class Shipping:
     """``produce(topic, payload, key)`` takes a message; ``on_lost(reason)`` hears of each one that was not delivered.
-    ``tick`` is called now and then, while there is a Producer.
+    ``tick`` is called now and then, while there is a Producer. What Kafka does not take waits in a Spill, if any.
 
     ``origin`` names this process among all that ever ran; with a number it makes a record's id.
     """
@@ -48,6 +53,7 @@ class Shipping:
         headers: Sequence[tuple[str, str | bytes]],
         on_lost: Callable[[str], None],
         tick: Callable[[], None],
+        new_spill: Callable[[str, Tally], Spill | None],
     ) -> None:
         self.tally = Tally()
         self.origin = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
@@ -61,6 +67,8 @@ class Shipping:
         self.length: Callable[[], int] = int  # of the queue; 0 while there is none
         self._mean_size = 300.0
         self.watch_size()
+        self.spill = new_spill(self.origin, self.tally)
+        self._replay: Replay | None = None
         self._transport: Transport | None = None
         self._retiring: Transport | None = None
         self._flush_failed_at = float("-inf")
@@ -101,7 +109,11 @@ class Shipping:
             timeout = 0
         with self._lock:
             self.produce = _refuse
+            if self._replay:
+                self._replay.close()
             self._retire(timeout)
+            if self.spill:
+                self.spill.close()
 
     def replace(self, failed: Callable[..., None]) -> None:
         """A new Producer instead of the one of ``failed``, which had a fatal error, unless another thread was first."""
@@ -114,7 +126,11 @@ class Shipping:
         """In a forked child: never destroy the parent's Producers."""
         for transport in (self._transport, self._retiring):
             if transport:
-                transport.leak()
+                leak(transport.producer)
+        if self._replay:
+            self._replay.leak()
+        if self.spill:
+            self.spill.leak()
 
     def _produce_first(self, topic: str, payload: bytes | str, key: bytes | str | None) -> None:
         with self._lock:
@@ -122,6 +138,8 @@ class Shipping:
                 self._transport = Transport(self._make, self._properties, self._report, self._tick)
                 produce = self._transport.producer.produce
                 self.length = self._transport.producer.__len__
+                if self.spill and not self._replay:
+                    self._replay = Replay(self.spill, self._make, self._properties)
                 self.produce = functools.partial(produce, headers=self._headers) if self._headers else produce
             produce = self.produce
         produce(topic, payload, key)
@@ -130,16 +148,32 @@ class Shipping:
         self._retiring, self._transport = self._transport, None
         self.length = int
         if self._retiring:
-            self.tally.purge("purge_queue", self._retiring.close(timeout))
+            purge_seconds = _SPILL_SECONDS if self.spill else PURGE_SECONDS
+            self.tally.purge("purge_queue", self._retiring.close(timeout, purge_seconds))
             self._retiring = None
 
-    def _report(self, error: KafkaError) -> None:
+    def keep(self, topic: str, payload: bytes | str, key: bytes | str | None, *, sent: bool = False) -> None:
+        """Write a message to the disk; SpillError when that fails."""
+        assert self.spill
+        headers = tuple((name, _bytes(value)) for name, value in self._headers)
+        self.spill.append(Spilled(topic, _bytes(payload), None if key is None else _bytes(key), headers))
+        self.tally.spill(sent=sent)
+
+    def _report(self, error: KafkaError, message: Message) -> None:
+        if self.spill and is_passing(error):
+            with contextlib.suppress(SpillError):
+                self.keep(message.topic() or "", message.value() or b"", message.key(), sent=True)
+                return
         reason = error.name().strip("_").lower()
         if error.code() in _PURGED:
             self.tally.purge(reason)
         else:
             self.tally.fail()
         self._on_lost(reason)
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _refuse(*_: object) -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HandlerStats:
-    """``emitted = delivered + queued + suppressed + sum(dropped) + failed``, always.
+    """``emitted = delivered + queued + suppressed + sum(dropped) + spilled + failed``, always.
 
-    ``emitted`` counts records that passed the handler's level and filters in this process, and the summaries of
-    suppressed ones; ``queued`` ones are being formatted or wait for the broker; ``suppressed`` ones were too many,
-    see ``rate_limit``; ``dropped`` ones were given up here, by reason; for ``failed`` ones the broker or the message
-    timeout said no (such a record may have arrived all the same: compare ``record_id``).
+    ``emitted`` counts records that passed the handler's level and filters in this process, the summaries of
+    suppressed ones and what was found in ``spill_dir``; ``queued`` ones are being formatted or wait for the broker;
+    ``suppressed`` ones were too many, see ``rate_limit``; ``dropped`` ones were given up here, by reason; ``spilled``
+    ones are on disk; for ``failed`` ones the broker or the message timeout said no (such a record may have arrived all
+    the same: compare ``record_id``).
     """
 
     emitted: int
@@ -25,10 +26,11 @@ class HandlerStats:
     dropped: Mapping[str, int]
     failed: int
     suppressed: int = 0
+    spilled: int = 0
 
     def __post_init__(self) -> None:
         ended = self.delivered + self.suppressed + sum(self.dropped.values()) + self.failed
-        if self.emitted != ended + self.queued:
+        if self.emitted != ended + self.queued + self.spilled:
             raise ValueError(f"records unaccounted for: {self}")
 
 
@@ -42,6 +44,8 @@ class Tally:
         self._dropped: Counter[str] = Counter()
         self._purged: Counter[str] = Counter()
         self._failed = 0
+        self._spilled_before = self._spilled_after = self._adopted = self._replayed = 0
+        self._lost: Counter[str] = Counter()
 
     def drop(self, reason: str) -> None:
         """A record was given up before it reached the Producer."""
@@ -59,6 +63,30 @@ class Tally:
         with self._lock:
             self._failed += 1
 
+    def spill(self, *, sent: bool) -> None:
+        """A record went to disk: after the Producer had taken it (``sent``), or instead."""
+        with self._lock:
+            if sent:
+                self._spilled_after += 1
+            else:
+                self._spilled_before += 1
+
+    def adopt(self, number: int) -> None:
+        """Records of an earlier process were found on disk."""
+        with self._lock:
+            self._adopted += number
+
+    def replay(self, number: int) -> None:
+        """Records on disk have arrived."""
+        with self._lock:
+            self._replayed += number
+
+    def lose(self, reason: str, number: int) -> None:
+        """Records on disk were given up."""
+        if number:
+            with self._lock:
+                self._lost[reason] += number
+
     def sent_so_far(self) -> int:
         """How many records the Producer took."""
         return value_of(self.sent)
@@ -72,14 +100,19 @@ class Tally:
         """
         with self._lock:
             sent = value_of(self.sent)
-            settled = self._failed + sum(self._purged.values())
+            settled = self._failed + self._spilled_after + sum(self._purged.values())
             waiting = min(sum(len(queue) for queue in queues), sent - settled)
-            dropped = self._dropped + self._purged
             emitted = value_of(self.emitted)
-            underway = emitted - sent - sum(self._dropped.values())
-            delivered = sent - settled - waiting
+            underway = emitted - sent - self._spilled_before - sum(self._dropped.values())
+            on_disk = self._spilled_before + self._spilled_after + self._adopted
             return HandlerStats(
-                emitted + suppressed, delivered, waiting + underway, dict(dropped), self._failed, suppressed
+                emitted=emitted + suppressed + self._adopted,
+                delivered=sent - settled - waiting + self._replayed,
+                queued=waiting + underway,
+                dropped=dict(self._dropped + self._purged + self._lost),
+                failed=self._failed,
+                suppressed=suppressed,
+                spilled=on_disk - self._replayed - self._lost.total(),
             )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError
+from confluent_kafka import Message as Delivered
 
 from kafka_logging.flood import Clock
 from kafka_logging.handler import KafkaLoggingHandler
@@ -22,6 +23,7 @@ class Message:
     value: bytes
     key: bytes | None = None
     headers: tuple[tuple[str, str | bytes], ...] = ()
+    on_delivery: Callable[[KafkaError, Delivered], None] | None = field(default=None, compare=False, repr=False)
 
 
 class FakeProducer:
@@ -50,14 +52,19 @@ class FakeProducer:
             raise self.fault
         if len(self) >= int(self.properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError("Local: Queue full")
-        self.queued.append(Message(topic, _bytes(value) or b"", _bytes(key), tuple(more.get("headers", ()))))
+        on_delivery = more.get("on_delivery") or self.properties.get("on_delivery")
+        self.queued.append(
+            Message(topic, _bytes(value) or b"", _bytes(key), tuple(more.get("headers", ())), on_delivery)
+        )
 
     def poll(self, timeout: float = 0, /) -> int:
         """Report purged messages; waits a little, as nothing else paces a poll thread."""
         time.sleep(min(timeout, 0.01))
         purged, self._purged = self._purged, []
         for message in purged:
-            self.properties["on_delivery"](KafkaError(KafkaError._PURGE_QUEUE), message)
+            if message.on_delivery:
+                given_up = Delivered(topic=message.topic, value=message.value, key=message.key)
+                message.on_delivery(KafkaError(KafkaError._PURGE_QUEUE), given_up)
         return len(purged)
 
     def flush(self, timeout: float = -1, /) -> int:
@@ -84,11 +91,24 @@ class CaptureHandler(KafkaLoggingHandler):
         if clock:
             self._clock = clock
         self.producers: list[FakeProducer] = []
+        self._reachable = True
         super().__init__("capture:9092", topic, **options)
 
     def _make_producer(self, properties: dict[str, Any]) -> FakeProducer:
         self.producers.append(FakeProducer(properties))
+        self.producers[-1].reachable = self._reachable
         return self.producers[-1]
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the broker is there, for every Producer of this handler; set it to False for an outage."""
+        return self._reachable
+
+    @reachable.setter
+    def reachable(self, yes: bool) -> None:
+        self._reachable = yes
+        for producer in self.producers:
+            producer.reachable = yes
 
     @property
     def messages(self) -> list[Message]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 POLL_SECONDS = 0.1  # how long close waits at most for the poll thread to see that it should end
 PURGE_SECONDS = 0.3
@@ -56,8 +56,8 @@ _seldom = Pacer()  # librdkafka repeats itself while a broker is away
 
 
 class Transport:
-    """A running Producer; ``report(error)`` is called, from the poll thread, for each message that was not delivered;
-    the poll thread calls ``tick()`` as well, several times a second.
+    """A running Producer; the poll thread calls ``report(error, message)`` for each message that was not delivered,
+    and ``tick()`` several times a second.
 
     The Producer must hold no reference back to this object: it would be destroyed by the garbage collector, at a time
     nobody chose, perhaps in a forked child, where its native destructor hangs.
@@ -67,14 +67,14 @@ class Transport:
         self,
         make: Callable[[dict[str, Any]], ProducerLike],
         properties: Mapping[str, Any],
-        report: Callable[[KafkaError], None],
+        report: Callable[[KafkaError, Message], None],
         tick: Callable[[], None],
     ) -> None:
         over = threading.Event()
 
-        def delivered(error: KafkaError | None, _: object) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None and not over.is_set():
-                report(error)
+                report(error, message)
 
         log = logging.getLogger("kafka_logging.librdkafka")  # not earlier: fileConfig disables the loggers there are
         log.addFilter(_seldom)
@@ -89,23 +89,24 @@ class Transport:
         except RuntimeError:  # the interpreter is shutting down and starts no threads; flush at close polls too
             self._stop.set()
 
-    def close(self, timeout: float) -> int:
+    def close(self, timeout: float, purge_seconds: float = PURGE_SECONDS) -> int:
         """Flush for ``timeout`` seconds, purge what is left (each is reported), and stop the poll thread.
 
         Returns how many messages nobody reported on. Never ``Producer.close()``, which flushes without limit.
         """
         if self.producer.flush(timeout):
             self.producer.purge()
-            self.producer.flush(PURGE_SECONDS)
+            self.producer.flush(purge_seconds)
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(2 * POLL_SECONDS)
         self._over.set()  # a report that comes later is about a message counted here
         return len(self.producer)
 
-    def leak(self) -> None:
-        """Keep the Producer for ever: in a forked child its threads are gone, and destroying it would wait for them."""
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.producer))
+
+def leak(producer: ProducerLike) -> None:
+    """Keep the Producer for ever: in a forked child its threads are gone, and destroying it would wait for them."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
 
 def _poll(producer: ProducerLike, stop: threading.Event, tick: Callable[[], None]) -> None:

@@ -143,6 +143,30 @@ def test_records_logged_while_the_broker_is_away_arrive(kafka_server: KafkaServe
     assert len(ids) == 10
 
 
+def test_what_was_spilled_in_an_outage_arrives_once_when_the_broker_is_back(
+    kafka_server: KafkaServer, tmp_path: Path
+) -> None:
+    topic = new_topic()
+    handler, logger = handler_for(kafka_server.bootstrap, topic, queue_max_messages=10, spill_dir=tmp_path)
+    logger.error("before")
+    handler.flush()
+    kafka_server.kill()
+    for number in range(100):
+        logger.error("%d", number)
+    assert handler.stats().spilled == 90
+    handler._flush_timeout = 0.5
+    handler.close()
+    assert (handler.stats().spilled, handler.stats().dropped) == (100, {})
+    kafka_server.start()
+    after, logger = handler_for(kafka_server.bootstrap, topic, spill_dir=tmp_path)
+    logger.error("after")
+    found = lines(kafka_server.bootstrap, topic, 102)
+    after.close()
+    assert len({line["@fields"]["record_id"] for line in found}) == len(found) == 102
+    assert (after.stats().delivered, after.stats().spilled) == (101, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.timeout(60)
 def test_close_ends_while_the_broker_hangs(kafka_server: KafkaServer) -> None:
     handler, logger = handler_for(kafka_server.bootstrap, new_topic())
