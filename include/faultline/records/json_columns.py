@@ -38,7 +38,7 @@ class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
 
 
-def parse_columns(raw: pa.Array, fields: FieldPaths) -> dict[str, pa.Array] | None:
+def parse_columns(raw: pa.Array, fields: FieldPaths, *, samples: int = _SAMPLES) -> dict[str, pa.Array] | None:
     """A string column per field, or None when the records must be read one by one.
 
     What no sample has is first taken to be nowhere, which is fastest; then to be text, which is usual.
@@ -46,13 +46,13 @@ def parse_columns(raw: pa.Array, fields: FieldPaths) -> dict[str, pa.Array] | No
     if not len(raw) or raw.null_count or not pc.all(pc.starts_with(raw, "{")).as_py():
         return None
     try:
-        text, samples, root = _lines(raw), _samples(raw), _tree(fields)
+        text, sampled, root = _lines(raw), _sample(raw, samples), _tree(fields)
         longest = pc.max(pc.binary_length(raw)).as_py()
     except (_GiveUp, pa.ArrowInvalid, orjson.JSONDecodeError):
         return None
     for unseen in (pa.null(), pa.string()):
         try:
-            columns = _read(text, len(raw), longest, _schema(root, samples, unseen))
+            columns = _read(text, len(raw), longest, _schema(root, sampled, unseen))
             return {name: _choose(columns, len(raw), paths) for name, paths in fields.paths.items()}
         except (_GiveUp, pa.ArrowInvalid):
             continue
@@ -87,10 +87,10 @@ def _may_be_deep(raw: pa.Array) -> bool:
     return len(long) > 0 and pc.max(openings).as_py() > _DEPTH
 
 
-def _samples(raw: pa.Array) -> list[dict[str, Any]]:
+def _sample(raw: pa.Array, number: int) -> list[dict[str, Any]]:
     """Some records from all over the batch, and the longest ones: what few records have makes them long."""
-    spread = np.linspace(0, len(raw) - 1, _SAMPLES, dtype=np.int64)
-    longest = np.argsort(pc.binary_length(raw).to_numpy(), kind="stable")[-_SAMPLES:]
+    spread = np.linspace(0, len(raw) - 1, number, dtype=np.int64)
+    longest = np.argsort(pc.binary_length(raw).to_numpy(), kind="stable")[-number:]
     rows = np.unique(np.concatenate((spread, longest)))
     return [orjson.loads(record) for record in raw.take(pa.array(rows)).to_pylist()]
 
