@@ -165,10 +165,6 @@ class TopicsFile(StrictModel):
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return topics
 
-    def named(self, name: str) -> TopicConfig:
-        """The topic's configuration; KeyError when the file does not name it."""
-        return {topic.name: topic for topic in self.topics}[name]
-
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -78,12 +78,11 @@ spans = st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(0, 5)).map(
 
 
 @given(st.lists(spans, unique_by=lambda span: span.partition), st.integers(1, 5))
-def test_a_plan_survives_json(ranges: list[OffsetRange], size: int) -> None:
+def test_the_ranges_of_a_plan_survive_json(ranges: list[OffsetRange], size: int) -> None:
     marks = {span.partition: span for span in ranges}
     plan = plan_archive(
         "app", dict.fromkeys(marks), marks, {part: span.end for part, span in marks.items()}, group_size=size
     )
-    assert ArchivePlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
     assert ranges_from_dicts(json.loads(json.dumps(ranges_to_dicts(plan.ranges)))) == plan.ranges
     assert sorted([*plan.idle, *(span.partition for span in plan.ranges)]) == sorted(marks)
     assert all(len(group) <= size for group in plan.groups)

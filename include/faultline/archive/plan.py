@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from faultline.archive.ranges import group_ranges
 from faultline.errors import LostRange, PermanentError
@@ -28,21 +28,6 @@ class ArchivePlan:
     def rows(self) -> int:
         """How many offsets there are to append; at most so many rows."""
         return sum(map(len, self.ranges))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; ``from_dict`` reads it back."""
-        return {
-            "topic": self.topic,
-            "groups": [ranges_to_dicts(group) for group in self.groups],
-            "idle": [{"topic_id": part.topic_id, "partition": part.partition} for part in self.idle],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The plan behind ``to_dict``."""
-        topic = data["topic"]
-        idle = tuple(TopicPartition(topic, part["topic_id"], part["partition"]) for part in data["idle"])
-        return cls(topic, tuple(ranges_from_dicts(group) for group in data["groups"]), idle)
 
 
 def plan_archive(
