@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faultline.alerting.rules import load_rules
@@ -88,9 +88,21 @@ def from_now_on(bootstrap: str) -> Consumer:
     names = ("app-logs", "access-log")
     partitions = [TopicPartition(name, number) for name in names for number in topics[name].partitions]
     for partition in partitions:
-        partition.offset = consumer.get_watermark_offsets(partition, timeout=30)[1]
+        partition.offset = end_of(consumer, partition)
     consumer.assign(partitions)
     return consumer
+
+
+def end_of(consumer: Consumer, partition: TopicPartition) -> int:
+    """The next offset; a topic that has just been created has no leader for a moment."""
+    for _ in range(100):
+        try:
+            end: int = consumer.get_watermark_offsets(partition, timeout=30)[1]
+        except KafkaException:
+            time.sleep(0.1)
+        else:
+            return end
+    raise AssertionError(f"{partition} has no leader")
 
 
 @pytest.fixture
