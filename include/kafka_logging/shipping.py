@@ -25,6 +25,7 @@ from kafka_logging.transport import PURGE_SECONDS, ProducerLike, Transport, leak
 MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+_OTHERS_SECONDS = 0.1
 _SPILL_SECONDS = 5.0  # to write a whole queue to a slow disk
 _SAME_SHUTDOWN_SECONDS = 1.0
 _SHARE_OF_ALL = 0.8  # of the queue, for records of every level; the rest is for warnings and errors
@@ -109,6 +110,7 @@ class Shipping:
             timeout = 0
         with self._lock:
             self.produce = _refuse
+            self._wait_for_others()
             if self._replay:
                 self._replay.close()
             self._retire(timeout)
@@ -143,6 +145,12 @@ class Shipping:
                 self.produce = functools.partial(produce, headers=self._headers) if self._headers else produce
             produce = self.produce
         produce(topic, payload, key)
+
+    def _wait_for_others(self) -> None:
+        """A thread may have got hold of ``produce`` before it refused; not for long, it may be this one."""
+        deadline = time.monotonic() + _OTHERS_SECONDS
+        while self.tally.underway() and time.monotonic() < deadline:
+            time.sleep(_OTHERS_SECONDS / 100)
 
     def _retire(self, timeout: float) -> None:
         self._retiring, self._transport = self._transport, None

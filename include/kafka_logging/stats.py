@@ -87,9 +87,11 @@ class Tally:
             with self._lock:
                 self._lost[reason] += number
 
-    def sent_so_far(self) -> int:
-        """How many records the Producer took."""
-        return value_of(self.sent)
+    def underway(self) -> int:
+        """How many records are being formatted, or between that and the Producer."""
+        with self._lock:
+            gone = value_of(self.sent) + self._spilled_before + sum(self._dropped.values())
+            return value_of(self.emitted) - gone
 
     def stats(self, queues: Iterable[Sized], suppressed: int = 0) -> HandlerStats:
         """The numbers at one instant; ``queues`` are the Producers, whose length is what they still hold.

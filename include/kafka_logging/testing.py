@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class FakeProducer:
         self.reachable = True
         self.fault: Exception | None = None
         self._purged: list[Message] = []
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.queued) + len(self._purged)
@@ -53,14 +55,15 @@ class FakeProducer:
         if len(self) >= int(self.properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError("Local: Queue full")
         on_delivery = more.get("on_delivery") or self.properties.get("on_delivery")
-        self.queued.append(
-            Message(topic, _bytes(value) or b"", _bytes(key), tuple(more.get("headers", ())), on_delivery)
-        )
+        headers = tuple(more.get("headers", ()))
+        with self._lock:
+            self.queued.append(Message(topic, _bytes(value) or b"", _bytes(key), headers, on_delivery))
 
     def poll(self, timeout: float = 0, /) -> int:
         """Report purged messages; waits a little, as nothing else paces a poll thread."""
         time.sleep(min(timeout, 0.01))
-        purged, self._purged = self._purged, []
+        with self._lock:
+            purged, self._purged = self._purged, []
         for message in purged:
             if message.on_delivery:
                 given_up = Delivered(topic=message.topic, value=message.value, key=message.key)
@@ -70,15 +73,17 @@ class FakeProducer:
     def flush(self, timeout: float = -1, /) -> int:
         """Deliver what is queued, if the broker is reachable; returns at once what is left."""
         self.poll()
-        if self.reachable:
-            self.delivered += self.queued
-            self.queued = []
+        with self._lock:
+            if self.reachable:
+                self.delivered += self.queued
+                self.queued = []
         return len(self)
 
     def purge(self) -> None:
         """Give up what is queued."""
-        self._purged += self.queued
-        self.queued = []
+        with self._lock:
+            self._purged += self.queued
+            self.queued = []
 
 
 class CaptureHandler(KafkaLoggingHandler):
