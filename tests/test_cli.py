@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from typer.testing import CliRunner, Result
 
 from faultline.adapters.database import Database
+from faultline.adapters.delta import TopicTable
 from faultline.alerting.alerts import Alert, Evaluation
 from faultline.cli import app
-from faultline.model import AlertKey, AlertState, Labels
+from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
+from faultline.records.decode import decode
+from faultline.settings import TopicConfig
+from faultline.testing.records import raw_table
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RULES = "groups: []\nroute: {receiver: ops}\nreceivers: [{name: ops}]\n"
@@ -114,3 +120,46 @@ def test_watch_ends_with_its_reason_when_someone_else_takes_over(folder: Path, d
     successor.join()
     assert result.exit_code == 1
     assert "no longer holds 'alerts'" in result.output
+
+
+@pytest.fixture
+def archived(folder: Path) -> str:
+    """The URL of an archive in which app-logs has four records."""
+    (folder / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    table = TopicTable.open_or_create(str(folder / "archive"), "app-logs")
+    events = decode(raw_table([b"{}"] * 4), TopicConfig(name="app-logs"), event_time_span=timedelta(days=7))
+    table.append(events, [OffsetRange(TopicPartition("app-logs", "generation-1", 0), 0, 4)])
+    return str(folder / "archive")
+
+
+def lose_a_row(table: DeltaTable) -> None:
+    table.delete("kafka_offset = 2")
+
+
+def double_a_row(table: DeltaTable) -> None:
+    rows = pa.table(QueryBuilder().register("logs", table).execute("SELECT * FROM logs WHERE kafka_offset = 1"))
+    write_deltalake(table, rows, mode="append")
+
+
+@pytest.mark.parametrize(
+    ("harm", "code", "said"),
+    [
+        (lambda table: None, 0, "Every archived offset once, no hole."),
+        (lose_a_row, 1, "app-logs/0[2, 3)"),
+        (double_a_row, 1, "app-logs/0[1, 2)"),
+    ],
+    ids=["nobody touched it", "a row is gone", "a row is there twice"],
+)
+def test_verify_names_the_exact_ranges_and_exits_1(
+    archived: str, harm: Callable[[DeltaTable], None], code: int, said: str
+) -> None:
+    harm(DeltaTable(f"{archived}/app-logs"))
+    result = run("verify", "--offline", ARCHIVE_URL=archived)
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_verify_of_an_empty_archive_does_not_boast(folder: Path) -> None:
+    (folder / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    TopicTable.open_or_create(str(folder / "archive"), "app-logs")
+    result = run("verify", "--offline", ARCHIVE_URL=str(folder / "archive"))
+    assert (result.exit_code, "Nothing is archived yet." in result.output) == (0, True)

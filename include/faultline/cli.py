@@ -111,7 +111,12 @@ def verify(
     faults = [finding for report in reports for finding in report.faults]
     for finding in faults:
         console.print(f"[bold red]{escape(finding.kind)}[/] {escape(finding.message)}", soft_wrap=True)
-    console.print("[bold red]Not proven.[/]" if faults else "[bold green]Every archived offset once, no hole.[/]")
+    if faults:
+        console.print("[bold red]Not proven.[/]")
+    elif any(report.commits for report in reports):
+        console.print("[bold green]Every archived offset once, no hole.[/]")
+    else:
+        console.print("Nothing is archived yet.")
     raise typer.Exit(1 if faults else 0)
 
 

@@ -21,7 +21,7 @@ from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.errors import TransientError
 from faultline.model import TopicPartition, utc_now
 from faultline.settings import Settings, TopicsFile, load_topics
-from faultline.steps.inforce import InForce
+from faultline.steps.last_good import LastGood
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class AlertWatch:
         self._database = database
         self._clock = clock
         self._lease = database.acquire_lease(LEASE, holder)
-        self._rules = InForce(settings.rules_file, load_rules, database)
-        self._topics = InForce(settings.topics_file, load_topics, database)
+        self._rules = LastGood(settings.rules_file, load_rules, database)
+        self._topics = LastGood(settings.topics_file, load_topics, database)
         self._sender = Sender(database, clock)
 
     def __enter__(self) -> Self:

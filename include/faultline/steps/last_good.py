@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
-class InForce(Generic[Value]):
+class LastGood(Generic[Value]):
     """What the file says; while its text is faulty, what the last good version said, also after a restart.
 
     ``load`` takes a text and the name of its file, and raises ConfigurationError. Good texts and faults are recorded.
