@@ -118,6 +118,16 @@ def test_a_topic_created_again_is_counted_from_its_beginning(source: MemorySourc
     assert total(database) == 2
 
 
+def test_errors_of_a_host_whose_clock_is_ahead_are_counted_now(source: MemorySource, database: Database) -> None:
+    ahead = NOON + timedelta(minutes=10)
+    record = {"message": "failed", "level": "ERROR", "service": "db", "@timestamp": ahead.isoformat()}
+    source.produce("app-logs", json.dumps(record).encode(), at=ahead)
+    source.produce("app-logs", line(1), at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    counts = database.counts_between(["app-logs"], NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+    assert [(each.bucket_start, each.count) for each in counts] == [(NOON, 1), (NOON, 1)]
+
+
 class Rounds:
     """Stops a loop after some rounds; between two of them something happens."""
 

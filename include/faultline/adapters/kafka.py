@@ -21,7 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from faultline.adapters.kafka_errors import NOT_READY, faultline_error, is_unknown_topic
 from faultline.adapters.kafka_reader import RangeReader
-from faultline.errors import LostRange, PermanentError, TopicMissing, TransientError
+from faultline.errors import FaultlineError, LostRange, PermanentError, TopicMissing, TransientError
 from faultline.model import OffsetRange, TopicPartition
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class KafkaSource:
         except KafkaException as error:
             if is_unknown_topic(error):
                 raise TopicMissing(topic) from error
-            raise faultline_error(error, f"describing topic {topic!r}") from error
+            raise self._fault(error, f"describing topic {topic!r}") from error
         # librdkafka writes the id in base64, Kafka's own tools in its URL-safe form.
         topic_id = str(answer.topic_id).translate(str.maketrans("+/", "-_", "="))
         return tuple(
@@ -117,7 +117,10 @@ class KafkaSource:
         try:
             self._ask(lambda admin, timeout: admin.alter_consumer_group_offsets(request, request_timeout=timeout))
         except KafkaException as error:
-            raise faultline_error(error, f"committing offsets of group {group!r}") from error
+            raise self._fault(error, f"committing offsets of group {group!r}") from error
+
+    def _fault(self, error: KafkaException, doing: str) -> FaultlineError:
+        return faultline_error(error, f"{doing} at {self._properties['bootstrap.servers']}")
 
     def _check_generation(self, ranges: Sequence[OffsetRange]) -> None:
         for topic in {span.partition.topic for span in ranges}:
@@ -153,7 +156,7 @@ class KafkaSource:
                 )
             )
         except KafkaException as error:
-            raise faultline_error(error, f"asking for offsets of {_names(partitions)}") from error
+            raise self._fault(error, f"asking for offsets of {_names(partitions)}") from error
         offsets = {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
         return {part: offsets[part.topic, part.partition] for part in partitions}
 
@@ -167,7 +170,8 @@ class KafkaSource:
                 futures = request(self._admin, max(1.0, end - time.monotonic()))
                 return {key: future.result(self._timeout + 1) for key, future in futures.items()}
             except TimeoutError:
-                raise TransientError(f"Kafka did not answer within {self._timeout:g} s") from None
+                servers = self._properties["bootstrap.servers"]
+                raise TransientError(f"Kafka at {servers} did not answer within {self._timeout:g} s") from None
             except KafkaException as error:
                 if error.args[0].code() not in NOT_READY or time.monotonic() + _PAUSE > end:
                     raise

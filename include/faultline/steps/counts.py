@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from faultline.adapters.database import Database
 from faultline.alerting.counts import complete_to, count_events
 from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing, TransientError
@@ -50,6 +53,7 @@ def count_topic(
     for raw, covered in source.read(new, max_rows=settings.count_batch_rows, max_bytes=settings.archive_batch_bytes):
         checkpoint("consumed")
         events = decode(raw, topic, event_time_span=settings.event_time_span)
+        events = none_from_the_future(events, at, settings.allowed_lateness)
         counts = count_events(events, topic, bucket=settings.count_bucket)
         caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
         checkpoint("before_commit")
@@ -57,6 +61,17 @@ def count_topic(
         checkpoint("after_commit")
         records += raw.num_rows
     return records
+
+
+def none_from_the_future(events: pa.Table, at: datetime, tolerance: timedelta) -> pa.Table:
+    """Events whose time is more than ``tolerance`` after ``at`` happened at ``at``: their host's clock is ahead.
+
+    In a bucket that is still to come they would not be looked at until it does. The archive keeps the time they claim.
+    """
+    times = events["timestamp"]
+    ahead = pc.greater(times, pa.scalar(at + tolerance, times.type))
+    now = pc.if_else(ahead, pa.scalar(at, times.type), times)
+    return events.set_column(events.schema.get_field_index("timestamp"), events.schema.field("timestamp"), now)
 
 
 def plan_counts(
