@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import psutil
+
 from dev.children import Child
 from dev.hdfs import Hdfs
 from dev.kafka import Kafka
@@ -24,6 +26,13 @@ class Server(Protocol):
 
 
 AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+def processes_of(folder: Path, ports: Ports) -> list[str]:
+    """The command lines of what still works in or with these servers' folder or ports."""
+    numbers = {str(port) for port in ports.numbers.values()}
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line or numbers & set(line.replace(":", " ").split())]
 
 
 @contextmanager

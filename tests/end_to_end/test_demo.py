@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from dev.paths import ROOT, STATE
-from dev.ports import is_free
+from dev.ports import from_base, is_free
+from tests.servers import processes_of
 
-PROFILE = "test-demo"
+PROFILE = "demo-test"
 
 
 @pytest.fixture
@@ -34,4 +35,5 @@ def test_from_a_log_call_to_one_page_and_a_proven_archive(environment: dict[str,
         command = (sys.executable, "-m", "dev.demo", "--check")
         demo = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
     assert demo.returncode == 0, log.read_text()
+    assert processes_of(STATE / PROFILE, from_base(environment)) == []
     shutil.rmtree(STATE / PROFILE)
