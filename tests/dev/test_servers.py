@@ -6,6 +6,7 @@ import httpx
 import sqlalchemy
 from confluent_kafka.admin import AdminClient
 
+from dev.programs import wait_until
 from tests.servers import HdfsServer, KafkaServer
 
 
@@ -16,6 +17,18 @@ def brokers(server: KafkaServer) -> int:
 def write(hdfs: HdfsServer, path: str, text: str) -> int:
     url = f"{hdfs.webhdfs}/webhdfs/v1{path}"
     return httpx.put(url, params={"op": "CREATE", "overwrite": "true"}, content=text, follow_redirects=True).status_code
+
+
+def wait_for_text(hdfs: HdfsServer, path: str, text: str) -> None:
+    """A DataNode's first call to a NameNode that has come back may still go down the old connection, and fail."""
+    url = f"{hdfs.webhdfs}/webhdfs/v1{path}"
+    wait_until(
+        lambda: httpx.get(url, params={"op": "OPEN"}, follow_redirects=True).text == text,
+        f"{path} on HDFS",
+        hdfs.spec.log("namenode"),
+        lambda: True,
+        seconds=30,
+    )
 
 
 def test_a_killed_broker_answers_again_after_start(kafka_server: KafkaServer) -> None:
@@ -41,16 +54,14 @@ def test_hdfs_refuses_changes_in_safe_mode_only(hdfs_server: HdfsServer) -> None
 def test_files_outlive_a_restart_of_the_namenode(hdfs_server: HdfsServer) -> None:
     assert write(hdfs_server, "/servers/restart", "still here") == 201
     hdfs_server.restart_namenode()
-    url = f"{hdfs_server.webhdfs}/webhdfs/v1/servers/restart"
-    assert httpx.get(url, params={"op": "OPEN"}, follow_redirects=True).text == "still here"
+    wait_for_text(hdfs_server, "/servers/restart", "still here")
 
 
 def test_files_outlive_a_kill_of_everything(hdfs_server: HdfsServer) -> None:
     assert write(hdfs_server, "/servers/kill", "still here") == 201
     hdfs_server.kill()
     hdfs_server.start()
-    url = f"{hdfs_server.webhdfs}/webhdfs/v1/servers/kill"
-    assert httpx.get(url, params={"op": "OPEN"}, follow_redirects=True).text == "still here"
+    wait_for_text(hdfs_server, "/servers/kill", "still here")
 
 
 def test_every_test_gets_a_database_without_tables(database_url: str) -> None:
