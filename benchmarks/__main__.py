@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("archive", "counts")
+NAMES = ("archive", "counts", "handler")
 
 
 def main() -> int:
