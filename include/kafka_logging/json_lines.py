@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -30,7 +31,7 @@ def json_default(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(logging.Formatter, ABC):
     """A record as one line of JSON.
 
     ``fmt`` is a JSON text, as in a ``format=`` line of a ``logging.conf``, or a mapping. Its keys: ``extra`` has
@@ -59,9 +60,9 @@ class JsonFormatter(logging.Formatter):
         """The record as one line of JSON."""
         return self.format_bytes(record).decode()
 
+    @abstractmethod
     def format_bytes(self, record: logging.LogRecord) -> bytes:
         """The record as one line of JSON in UTF-8; the handler asks for this and saves a decode and an encode."""
-        raise NotImplementedError
 
     def message(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
         """The text for ``str_format``: ``fields`` are what it may name in braces."""
