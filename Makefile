@@ -32,10 +32,10 @@ logs: setup ## Follow the servers' logs (ARGS="kafka" for one)
 	@$(PYTHON) -m dev logs $(ARGS)
 
 test: setup ## Run all tests on real servers (ARGS="tests/dev -x" for some)
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -m "not matrix" $(ARGS)
 
-test-faults: setup ## Only the tests that kill, stop or suspend something
-	@$(PYTHON) -m pytest -m faults $(ARGS)
+test-faults: setup ## The tests that kill, stop or suspend something, slow matrices too
+	@$(PYTHON) -m pytest -m "faults or matrix" $(ARGS)
 
 bench: setup ## Measure append and count rates
 	@$(PYTHON) -m benchmarks $(ARGS)

@@ -181,7 +181,7 @@ class Demo:
         from dev.demo_probe import send_probes
 
         with self._board.working(f"{PROBES} latency probes, from log call to page"):
-            sent = send_probes(self._stack.ports.address("kafka"), PROBES, timedelta(seconds=1.3))
+            sent = send_probes(self._stack.ports.address("kafka"), PROBES, timedelta(seconds=0.7))
             deadline = time.monotonic() + 60
             while len(self.latencies(sent)) < PROBES:
                 self._board.show(self._watcher.look(), self._pager.pages)

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from logging.config import fileConfig
 from pathlib import Path
@@ -36,7 +37,9 @@ def handler_for(broker: MockKafka, **options: Any) -> tuple[KafkaLoggingHandler,
 def test_a_connection_that_breaks_and_comes_back(broker: MockKafka) -> None:
     handler, logger = handler_for(broker)
     logger.error("before")
-    handler.flush()
+    deadline = time.monotonic() + 30
+    while handler.stats().delivered == 0 and time.monotonic() < deadline:
+        handler.flush()
     broker.down()
     for _ in range(99):
         logger.error("while it is down")
@@ -193,6 +196,7 @@ args=("logs",)
 """
 
 
+@pytest.mark.matrix
 def test_fileconfig_is_read_again_while_four_threads_log(tmp_path: Path) -> None:
     conf = tmp_path / "logging.conf"
     conf.write_text(RELOADED)
@@ -277,6 +281,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("reachable", [False, True], ids=["no broker", "broker"])
 @pytest.mark.parametrize("end", ENDS)
 def test_twenty_forks_while_another_thread_logs(request: pytest.FixtureRequest, end: str, reachable: bool) -> None:
