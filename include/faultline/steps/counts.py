@@ -40,8 +40,7 @@ def count_topic(
     """
     partitions = source.partitions(topic.name)
     held = source.watermarks(partitions)
-    skip_lost(database, held)
-    stored = database.positions(partitions)
+    stored = skip_lost(database, held)
     ranges = plan_counts(stored, held)
     idle = [each for each in ranges if not len(each)]
     # All at once, so that the watermark waits for the partitions that are still to be read.
@@ -82,18 +81,21 @@ def plan_counts(
     return [OffsetRange(each, start, max(start, held[each].end)) for each, start in starts.items()]
 
 
-def skip_lost(database: Database, held: Mapping[TopicPartition, OffsetRange]) -> None:
-    """Move past offsets that Kafka deleted before they were counted, and say exactly which.
+def skip_lost(database: Database, held: Mapping[TopicPartition, OffsetRange]) -> dict[TopicPartition, int | None]:
+    """The stored positions, moved past offsets that Kafka deleted before they were counted; says exactly which.
 
     Alerts must go on, so this lane does not stop for them; the archive lane does.
     """
-    for partition, start in database.positions(list(held)).items():
+    stored = database.positions(list(held))
+    for partition, start in stored.items():
         if start is not None and start < held[partition].start:
             lost = OffsetRange(partition, start, held[partition].start)
             log.error(
                 "%s is no longer in Kafka and was never counted: %d offsets are missing from counts", lost, len(lost)
             )
             database.record_counts([lost], [], {})
+            stored[partition] = lost.end
+    return stored
 
 
 def count_until(
