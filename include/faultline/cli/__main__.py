@@ -1,0 +1,5 @@
+"""``python -m faultline.cli``."""
+
+from faultline.cli import app
+
+app()

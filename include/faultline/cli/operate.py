@@ -1,0 +1,90 @@
+"""Commands for who runs the alert lane: its tables, the lane itself in a terminal, what it is doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from faultline.cli.common import console, kafka_source, plain_errors, read_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def migrate() -> None:
+    """Create or upgrade the tables of the database."""
+    from faultline.adapters.database import Database
+
+    with plain_errors(), Database(read_settings().database_url) as database, console.status("Migrating …"):
+        database.migrate()
+    console.print("The database is up to date.")
+
+
+@app.command()
+def watch() -> None:
+    """Count and alert in this terminal until Ctrl-C: what watch_errors does, without Airflow."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from faultline.adapters.database import Database
+    from faultline.steps.alerts import AlertWatch, evaluate_until
+    from faultline.steps.counts import count_until
+
+    settings = read_settings()
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with plain_errors(), kafka_source(settings) as source, Database(settings.database_url) as database:
+        database.migrate()
+        with AlertWatch(settings, database, f"cli/{os.getpid()}") as alerts, ThreadPoolExecutor(1, "alerts") as pool:
+            sensor = pool.submit(evaluate_until, stopped.is_set, settings, alerts)
+            # Counting that nobody evaluates looks as if all were well: neither goes on without the other.
+            sensor.add_done_callback(lambda _: stopped.set())
+            try:
+                count_until(stopped.is_set, settings, source, database)
+            finally:
+                stopped.set()
+            sensor.result()
+
+
+@app.command()
+def status() -> None:
+    """What is counted, what is firing, what was sent, and whether the rules file is good."""
+    from faultline.adapters.database import Database
+    from faultline.dispatch.text import one_line
+    from faultline.steps.alerts import LEASE
+
+    with plain_errors(), Database(read_settings().database_url) as database:
+        counted, totals, alerts = database.counted(), database.totals(), database.alerts()
+        outbox, faults = database.outbox_summary(), database.rule_faults()
+        evaluated = database.evaluated(LEASE)
+    table = Table("Partition", "Next offset", "Complete to (UTC)", title="Counted")
+    for each in counted:
+        complete = f"{each.complete_to:%Y-%m-%d %H:%M:%S}" if each.complete_to else "-"
+        table.add_row(str(each.partition), f"{each.next_offset:,}", complete)
+    console.print(table)
+    for name, total in totals.items():
+        console.print(f"{name}: {total:,} records in counts", highlight=False)
+    live = [alert for alert in alerts if alert.live]
+    table = Table("Alert", "State", "Since (UTC)", "Count", "Because of", title="Alerts")
+    for alert in live:
+        causes = ", ".join(str(cause.alert) for cause in alert.causes) or "-"
+        table.add_row(
+            escape(one_line(str(alert.key))),
+            alert.state,
+            f"{alert.starts_at:%Y-%m-%d %H:%M:%S}",
+            f"{alert.count:,}",
+            escape(one_line(causes)),
+        )
+    console.print(table if live else "No alerts.")
+    if evaluated:
+        console.print(f"Rules last evaluated at {evaluated.at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+    else:
+        console.print("[bold red]No rule has ever been evaluated:[/] is watch_errors running?")
+    console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in outbox.items()), highlight=False)
+    for fault in faults:
+        console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)
