@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from faultline.adapters.kafka import KafkaSource
 from faultline.adapters.kafka_reader import RangeReader
@@ -160,6 +161,17 @@ def test_the_first_offset_at_or_after_a_time(broker: Broker, topic: str) -> None
     assert found == [0, 0, 20, 30, 40]
 
 
+def test_the_records_before_a_time_end_where_the_log_does_when_there_are_no_later_ones(
+    broker: Broker, topic: str
+) -> None:
+    broker.create(topic)
+    for minute in range(2):
+        broker.produce(topic, values(10), at=LATELY + timedelta(minutes=minute))
+    [part] = broker.source.partitions(topic)
+    times = [LATELY + timedelta(minutes=minutes) for minutes in (0, 1, 9)]
+    assert [broker.source.ends_at([part], time)[part] for time in times] == [0, 10, 20]
+
+
 def test_many_partitions_are_read_together(broker: Broker, topic: str) -> None:
     broker.create(topic, 16)
     for partition in range(16):
@@ -210,6 +222,27 @@ def test_a_users_properties_never_make_the_reader_skip_what_is_lost(kafka: str, 
         list(reader.read([OffsetRange(part, 1, 10)], max_rows=100, max_bytes=2**20))
     reader.close()
     assert caught.value.ranges == (OffsetRange(part, 1, 4),)
+
+
+def test_an_undecided_transaction_hides_its_records_and_those_behind_it_but_not_that_there_are_some(
+    kafka: str, topic: str
+) -> None:
+    broker = RealBroker(kafka)
+    broker.create(topic)
+    broker.produce(topic, values(3))
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, b"undecided", timestamp=round(LATELY.timestamp() * 1000))
+    producer.flush(20)
+    broker.produce(topic, values(2))
+    [part] = broker.source.partitions(topic)
+    later = LATELY + timedelta(minutes=1)
+    assert broker.source.watermarks([part])[part].end == 3
+    assert broker.source.offsets_at([part], later) == {part: 3}
+    assert broker.source.ends_at([part], later) == {part: 6}
+    producer.abort_transaction(20)
+    assert broker.source.watermarks([part])[part].end == 7
 
 
 def test_a_group_sees_the_positions_copied_to_it(kafka: str, topic: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from faultline.adapters.delta import TopicTable
 from faultline.errors import PermanentError, TransientError
 from faultline.settings import Settings
-from faultline.steps.archive import append_group, plan_archive_run, verify_topics
+from faultline.steps.archive import append_group, archived_until, plan_archive_run, verify_topics
 from faultline.testing.kafka import MemorySource
 from faultline.testing.records import NOON
 
@@ -97,3 +97,36 @@ def test_a_topic_that_is_not_there_gets_no_table(settings: Settings, source: Mem
     plan(settings, source)
     with pytest.raises(PermanentError, match="there is no table"):
         TopicTable.open(settings.archive_url, "one")
+
+
+HOURS = [NOON - timedelta(hours=1), NOON, NOON + timedelta(hours=1)]
+
+
+def until(settings: Settings, source: MemorySource) -> datetime | None:
+    return archived_until(settings, source, "one", times=HOURS, now=NOW + timedelta(minutes=30))
+
+
+def test_what_is_archived_wholly_is_complete_until_now_and_stays_so_while_idle(
+    settings: Settings, source: MemorySource
+) -> None:
+    archive(settings, source)
+    assert until(settings, source) == NOW + timedelta(minutes=30)
+
+
+def test_an_hour_is_complete_when_all_that_was_received_before_its_end_is_archived(
+    settings: Settings, source: MemorySource
+) -> None:
+    archive(settings, source)
+    source.produce("one", b"{}", at=NOON + timedelta(minutes=59))
+    assert until(settings, source) == NOON
+    archive(settings, source)
+    source.produce("one", b"{}", at=NOON + timedelta(minutes=61))
+    assert until(settings, source) == NOON + timedelta(hours=1)
+
+
+def test_behind_a_record_from_the_future_nothing_is_complete_before_it_is_archived(
+    settings: Settings, source: MemorySource
+) -> None:
+    archive(settings, source)
+    source.produce("one", b"{}", at=NOON + timedelta(days=365))
+    assert until(settings, source) is None

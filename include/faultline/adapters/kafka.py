@@ -90,6 +90,13 @@ class KafkaSource:
         found = self._offsets(partitions, _SPEC.for_timestamp(round(at.timestamp() * 1000)))
         return {part: min(found[part], high[part]) if found[part] >= 0 else high[part] for part in partitions}
 
+    def ends_at(self, partitions: Sequence[TopicPartition], at: datetime) -> dict[TopicPartition, int]:
+        """As ``offsets_at``, counting what belongs to undecided transactions: the log's end where there is none."""
+        level = IsolationLevel.READ_UNCOMMITTED
+        end = self._offsets(partitions, _SPEC.latest(), level)
+        found = self._offsets(partitions, _SPEC.for_timestamp(round(at.timestamp() * 1000)), level)
+        return {part: found[part] if found[part] >= 0 else end[part] for part in partitions}
+
     def read(
         self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int
     ) -> Iterator[tuple[pa.Table, tuple[OffsetRange, ...]]]:
@@ -145,15 +152,18 @@ class KafkaSource:
             if span.end > marks[span.partition].end:
                 raise PermanentError(f"{span} ends beyond the broker's last stable offset {marks[span.partition].end}")
 
-    def _offsets(self, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+    def _offsets(
+        self,
+        partitions: Sequence[TopicPartition],
+        spec: OffsetSpec,
+        level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[TopicPartition, int]:
         if not partitions:
             return {}
         request = {Position(part.topic, part.partition): spec for part in partitions}
         try:
             answers = self._ask(
-                lambda admin, timeout: admin.list_offsets(
-                    request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout
-                )
+                lambda admin, timeout: admin.list_offsets(request, isolation_level=level, request_timeout=timeout)
             )
         except KafkaException as error:
             raise self._fault(error, f"asking for offsets of {_names(partitions)}") from error

@@ -38,6 +38,12 @@ class RecordSource(Protocol):
     def offsets_at(self, partitions: Sequence[TopicPartition], at: datetime) -> Mapping[TopicPartition, int]:
         """The first offset whose timestamp is at or after ``at``; the high mark where there is none."""
 
+    def ends_at(self, partitions: Sequence[TopicPartition], at: datetime) -> Mapping[TopicPartition, int]:
+        """As ``offsets_at``, counting what belongs to undecided transactions: the log's end where there is none.
+
+        What is below and at or above the high mark cannot be read yet, and may become readable later.
+        """
+
     def read(
         self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int
     ) -> Iterator[tuple[pa.Table, tuple[OffsetRange, ...]]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from faultline.adapters.delta import TopicTable
 from faultline.archive.append import Limits, append_ranges
+from faultline.archive.complete import complete_until
 from faultline.archive.plan import ArchivePlan, plan_archive, ranges_from_dicts, ranges_to_dicts
 from faultline.archive.verify import VerifyReport, verify_topic
 from faultline.errors import PermanentError
@@ -24,6 +25,7 @@ CONSUMER_GROUP = "faultline-archive"
 
 # Clocks differ by less; a record dated later than this is dated wrongly.
 _CLOCK_SKEW = timedelta(minutes=5)
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def plan_topic(settings: Settings, source: RecordSource, topic: str, *, until: datetime, now: datetime) -> ArchivePlan:
@@ -53,6 +55,28 @@ def offsets_until(
             log.warning("%s: offset %d is dated later than now: archiving all there is", part, future[part])
             ends[part] = mark.end
     return ends
+
+
+def archived_until(
+    settings: Settings, source: RecordSource, topic: str, *, times: Sequence[datetime], now: datetime
+) -> datetime | None:
+    """The latest of ``times``, and of ``now``, up to which all that Kafka received of the topic is archived.
+
+    None when not even the earliest is. An hour of event time is complete when the hour's end, and as long after it as
+    records may be under way, has been reached.
+    """
+    table = TopicTable.open(settings.archive_url, topic)
+    partitions = source.partitions(topic)
+    # In this order: what is archived or produced between two questions only makes the answer earlier than need be.
+    marks, positions = source.watermarks(partitions), table.positions(partitions)
+    last = source.ends_at(partitions, _END_OF_TIME)
+    future = source.ends_at(partitions, now + _CLOCK_SKEW)
+    misdated = {part: end for part, end in last.items() if future[part] < end}
+    for time in sorted({now, *times}, reverse=True):
+        ends = {**source.ends_at(partitions, time), **misdated}
+        if (found := complete_until(positions, marks, {time: ends})) is not None:
+            return found
+    return None
 
 
 def plan_archive_run(

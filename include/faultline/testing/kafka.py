@@ -94,6 +94,10 @@ class MemorySource:
             for part, log in logs.items()
         }
 
+    def ends_at(self, partitions: Sequence[TopicPartition], at: datetime) -> dict[TopicPartition, int]:
+        """As RecordSource; no transaction is undecided here."""
+        return self.offsets_at(partitions, at)
+
     def read(
         self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int
     ) -> Iterator[tuple[pa.Table, tuple[OffsetRange, ...]]]:
