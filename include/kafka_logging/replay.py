@@ -68,6 +68,8 @@ class Replay:
             segment = self._spill.next()
             if not segment or not self._replay(segment):
                 self._stop.wait(PAUSE_SECONDS)
+                if self._producer:
+                    self._producer.poll(0)  # reads the client's log, which grows without end if nobody does
 
     def _replay(self, segment: Segment) -> bool:
         """Whether all of it has arrived."""
@@ -109,9 +111,9 @@ class Replay:
             except (BufferError, KafkaException) as error:
                 note(error.args[0] if isinstance(error, KafkaException) else _WAITING, None)
         deadline = time.monotonic() + CONFIRM_SECONDS
-        while producer.flush(_SLICE_SECONDS) and not self._stop.is_set() and time.monotonic() < deadline:
+        while (left := producer.flush(_SLICE_SECONDS)) and not self._stop.is_set() and time.monotonic() < deadline:
             pass
-        if len(producer):
+        if left:
             producer.purge()
             if producer.flush(PURGE_SECONDS):
                 return {number: errors.get(number, _WAITING) for number in messages}

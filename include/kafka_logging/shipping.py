@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, Message
 from kafka_logging.replay import Replay, is_passing
 from kafka_logging.segments import Spilled
 from kafka_logging.spill import Spill, SpillError
-from kafka_logging.stats import HandlerStats, Tally
+from kafka_logging.stats import HandlerStats, Tally, value_of
 from kafka_logging.transport import PURGE_SECONDS, ProducerLike, Transport, leak
 
 MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
@@ -97,9 +97,11 @@ class Shipping:
 
     def flush(self, timeout: float) -> None:
         """Wait until all is delivered, at most ``timeout`` seconds."""
-        transport = self._transport
+        transport, before = self._transport, value_of(self.tally.sent)
         if transport and transport.producer.flush(timeout):
             self._flush_failed_at = time.monotonic()
+        elif not self._retiring:
+            self.tally.confirm(before)
 
     def close(self, timeout: float) -> None:
         """Take nothing more, deliver within ``timeout`` seconds what is queued, and count the rest.
@@ -157,7 +159,7 @@ class Shipping:
         self.length = int
         if self._retiring:
             purge_seconds = _SPILL_SECONDS if self.spill else PURGE_SECONDS
-            self.tally.purge("purge_queue", self._retiring.close(timeout, purge_seconds))
+            self.tally.give_up("purge_queue", self._retiring.close(timeout, purge_seconds))
             self._retiring = None
 
     def keep(self, topic: str, payload: bytes | str, key: bytes | str | None, *, sent: bool = False) -> None:

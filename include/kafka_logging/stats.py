@@ -43,7 +43,7 @@ class Tally:
         self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
         self._dropped: Counter[str] = Counter()
         self._purged: Counter[str] = Counter()
-        self._failed = 0
+        self._failed = self._delivered_at_least = 0
         self._spilled_before = self._spilled_after = self._adopted = self._replayed = 0
         self._lost: Counter[str] = Counter()
 
@@ -52,11 +52,21 @@ class Tally:
         with self._lock:
             self._dropped[reason] += 1
 
-    def purge(self, reason: str, number: int = 1) -> None:
-        """Records were given up after they had reached the Producer, at close."""
-        if number:
-            with self._lock:
+    def purge(self, reason: str) -> None:
+        """A record was given up after it had reached the Producer, at close."""
+        with self._lock:
+            self._purged[reason] += 1
+
+    def give_up(self, reason: str, at_most: int) -> None:
+        """The Producer is gone, and so are the records that it held."""
+        with self._lock:
+            if number := min(at_most, value_of(self.sent) - self._settled() - self._delivered_at_least):
                 self._purged[reason] += number
+
+    def confirm(self, sent: int) -> None:
+        """The first so many records that reached the Producer have been delivered or are counted as something else."""
+        with self._lock:
+            self._delivered_at_least = max(self._delivered_at_least, sent - self._settled())
 
     def fail(self) -> None:
         """The broker refused a record, or its time ran out."""
@@ -93,6 +103,9 @@ class Tally:
             gone = value_of(self.sent) + self._spilled_before + sum(self._dropped.values())
             return value_of(self.emitted) - gone
 
+    def _settled(self) -> int:
+        return self._failed + self._spilled_after + sum(self._purged.values())
+
     def stats(self, queues: Iterable[Sized], suppressed: int = 0) -> HandlerStats:
         """The numbers at one instant; ``queues`` are the Producers, whose length is what they still hold.
 
@@ -101,9 +114,9 @@ class Tally:
         The order of reading matters: ``sent`` first and ``emitted`` last, so that a record on its way is ``queued``.
         """
         with self._lock:
-            sent = value_of(self.sent)
-            settled = self._failed + self._spilled_after + sum(self._purged.values())
-            waiting = min(sum(len(queue) for queue in queues), sent - settled)
+            sent, settled = value_of(self.sent), self._settled()
+            held = sum(len(queue) for queue in queues)  # with what is no message, see Transport.close
+            waiting = min(held, sent - settled - self._delivered_at_least)
             emitted = value_of(self.emitted)
             underway = emitted - sent - self._spilled_before - sum(self._dropped.values())
             on_disk = self._spilled_before + self._spilled_after + self._adopted

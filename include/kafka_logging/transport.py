@@ -92,16 +92,19 @@ class Transport:
     def close(self, timeout: float, purge_seconds: float = PURGE_SECONDS) -> int:
         """Flush for ``timeout`` seconds, purge what is left (each is reported), and stop the poll thread.
 
-        Returns how many messages nobody reported on. Never ``Producer.close()``, which flushes without limit.
+        Returns how many messages nobody reported on, at most; the length of a Producer says no more than that, as lines
+        of the client's log that nobody has read yet are part of it. Never ``Producer.close()``, which flushes without
+        limit.
         """
-        if self.producer.flush(timeout):
+        left = self.producer.flush(timeout)
+        if left:
             self.producer.purge()
-            self.producer.flush(purge_seconds)
+            left = self.producer.flush(purge_seconds)
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(2 * POLL_SECONDS)
         self._over.set()  # a report that comes later is about a message counted here
-        return len(self.producer)
+        return min(left, len(self.producer))
 
 
 def leak(producer: ProducerLike) -> None:

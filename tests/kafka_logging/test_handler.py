@@ -299,6 +299,33 @@ def test_close_with_a_dead_broker_counts_what_it_gives_up(handler: CaptureHandle
     assert settled(handler) == HandlerStats(emitted=1, delivered=0, queued=0, dropped={"purge_queue": 1}, failed=0)
 
 
+class Chatty(FakeProducer):
+    """Has a line of its own log in its queue, which its length counts."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
+
+    def flush(self, timeout: float = -1, /) -> int:
+        super().flush(timeout)
+        return len(self.queued)
+
+
+class ChattyHandler(CaptureHandler):
+    def _make_producer(self, properties: dict[str, Any]) -> FakeProducer:
+        self.producers.append(Chatty(properties))
+        return self.producers[-1]
+
+
+def test_what_is_no_record_in_the_queue_is_not_counted_as_one() -> None:
+    handler = ChattyHandler()
+    log = logger_with(handler)
+    log.error("one")
+    handler.flush()
+    assert (handler.stats().delivered, handler.stats().queued) == (1, 0)
+    log.error("two")
+    assert settled(handler) == HandlerStats(emitted=2, delivered=2, queued=0, dropped={}, failed=0)
+
+
 def test_on_drop_hears_of_every_lost_record() -> None:
     heard: list[tuple[str, str | None]] = []
     handler = CaptureHandler(
