@@ -66,7 +66,7 @@ def archive_logs() -> None:
         from faultline_airflow import decisions, kafka, settings, watchdog
 
         from faultline.model import utc_now
-        from faultline.steps.archive import plan_archive_run
+        from faultline.steps.archive_plan import plan_archive_run
 
         by_hand = dag_run.run_type == "manual" or data_interval_end is None
         with watchdog(PATIENCE), decisions(), kafka() as source:

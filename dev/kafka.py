@@ -104,6 +104,8 @@ class Kafka:
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            # Compacted topics are compacted while one watches.
+            "log.cleaner.backoff.ms": 500,
             # A killed broker may come back once its old session is over.
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 500,

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     archive_batch_bytes: int = Field(
         default=64 * 2**20, ge=1, description="an append holds about ten times as much in memory"
     )
+    archive_patience: Duration = Field(
+        default=timedelta(minutes=1), description="how long a task itself tries again while HDFS or Kafka is away"
+    )
     event_time_span: Duration = Field(
         default=timedelta(days=7),
         description="event times farther than this from Kafka's timestamp do not choose the partition",
@@ -150,6 +153,9 @@ class TopicConfig(StrictModel):
     archive: bool = True
     count: bool = True
     retention: Duration | None = None
+    lost_records: Literal["fail", "record_gap"] = Field(
+        default="fail", description="what to do when Kafka deletes records before they are archived"
+    )
 
 
 class TopicsFile(StrictModel):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultline.archive.plan import ArchivePlan, plan_archive, ranges_from_dicts, ranges_to_dicts
+from faultline.archive.plan import ArchivePlan, close_to_loss, plan_archive, ranges_from_dicts, ranges_to_dicts
 from faultline.errors import LostRange, PermanentError
 from faultline.model import OffsetRange, TopicPartition
 
@@ -20,8 +20,8 @@ def plan_one(position: int | None, low: int, high: int, until: int) -> tuple[int
     return next(((span.start, span.end) for span in plan.ranges), None)
 
 
-def numbers_of(plan: ArchivePlan) -> list[list[int]]:
-    return [[span.partition.partition for span in group] for group in plan.groups]
+def numbers_of(plan: ArchivePlan) -> dict[int, list[int]]:
+    return {number: [span.partition.partition for span in group] for number, group in plan.groups.items()}
 
 
 CASES = {
@@ -49,6 +49,28 @@ def test_every_lost_range_is_named_exactly() -> None:
     assert caught.value.ranges == (OffsetRange(P0, 4, 10), OffsetRange(P1, 2, 5))
 
 
+def test_where_losses_are_recorded_the_plan_begins_at_the_position() -> None:
+    marks = {P0: OffsetRange(P0, 10, 20)}
+    plan = plan_archive("app", {P0: 4}, marks, {P0: 20}, group_size=8, record_losses=True)
+    assert plan.ranges == (OffsetRange(P0, 4, 20),)
+
+
+CLOSE = {
+    "nearer the low mark": (14, 10, 20, True),
+    "in the middle": (15, 10, 20, False),
+    "at the low mark, all that is left is new": (10, 10, 20, True),
+    "up to date": (20, 10, 20, False),
+    "Kafka has deleted nothing yet": (1, 0, 20, False),
+    "never archived": (None, 10, 20, False),
+}
+
+
+@pytest.mark.parametrize(("position", "low", "high", "close"), CLOSE.values(), ids=CLOSE)
+def test_what_kafka_is_about_to_delete_is_named(position: int | None, low: int, high: int, close: bool) -> None:
+    found = close_to_loss({P0: position}, {P0: OffsetRange(P0, low, high)})
+    assert found == ((OffsetRange(P0, position or 0, high),) if close else ())
+
+
 def test_a_broker_that_forgot_what_it_acknowledged_is_a_permanent_error() -> None:
     with pytest.raises(PermanentError, match="archived up to 30"):
         plan_one(30, 0, 20, 20)
@@ -65,11 +87,11 @@ def test_an_idle_partition_never_moves_another_to_another_group() -> None:
     marks = {part: OffsetRange(part, 0, 5) for part in parts}
     until = dict.fromkeys(parts, 5)
     busy = plan_archive("app", dict.fromkeys(parts), marks, until, group_size=4)
-    assert numbers_of(busy) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    positions = {part: 5 if part.partition in (1, 5, 6) else None for part in parts}
+    assert numbers_of(busy) == {0: [0, 1, 2, 3], 1: [4, 5, 6, 7], 2: [8, 9]}
+    positions = {part: 5 if part.partition in (1, 4, 5, 6, 7) else None for part in parts}
     calm = plan_archive("app", positions, marks, until, group_size=4)
-    assert numbers_of(calm) == [[0, 2, 3], [4, 7], [8, 9]]
-    assert [part.partition for part in calm.idle] == [1, 5, 6]
+    assert numbers_of(calm) == {0: [0, 2, 3], 2: [8, 9]}
+    assert [part.partition for part in calm.idle] == [1, 4, 5, 6, 7]
 
 
 spans = st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(0, 5)).map(
@@ -85,4 +107,4 @@ def test_the_ranges_of_a_plan_survive_json(ranges: list[OffsetRange], size: int)
     )
     assert ranges_from_dicts(json.loads(json.dumps(ranges_to_dicts(plan.ranges)))) == plan.ranges
     assert sorted([*plan.idle, *(span.partition for span in plan.ranges)]) == sorted(marks)
-    assert all(len(group) <= size for group in plan.groups)
+    assert all(len(group) <= size for group in plan.groups.values())

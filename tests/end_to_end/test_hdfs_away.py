@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from faultline.errors import TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings, TopicConfig
 from faultline.steps.alerts import AlertWatch
-from faultline.steps.archive import append_group, plan_archive_run, require_proof, verify_topics
+from faultline.steps.archive import append_group, require_proof, verify_topics
+from faultline.steps.archive_plan import plan_archive_run
 from faultline.steps.counts import count_topic
 from tests.servers import HdfsServer
 
@@ -38,6 +40,7 @@ def settings(kafka: str, hdfs_server: HdfsServer, postgres_url: str, tmp_path: P
     return Settings(
         kafka_bootstrap_servers=kafka,
         archive_url=f"{hdfs_server.url}/{uuid.uuid4().hex[:8]}",
+        archive_patience=timedelta(0),
         database_url=postgres_url,
         rules_file=tmp_path / "rules.yaml",
         topics_file=tmp_path / "topics.yaml",

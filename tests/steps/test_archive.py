@@ -11,7 +11,8 @@ import pytest
 from faultline.adapters.delta import TopicTable
 from faultline.errors import PermanentError, TransientError
 from faultline.settings import Settings
-from faultline.steps.archive import append_group, archived_until, plan_archive_run, verify_topics
+from faultline.steps.archive import append_group, verify_topics
+from faultline.steps.archive_plan import archived_until, plan_archive_run
 from faultline.testing.kafka import MemorySource
 from faultline.testing.records import NOON
 
@@ -21,7 +22,9 @@ NOW = NOON + timedelta(hours=1)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "topics.yaml").write_text("topics: [{name: one}, {name: two}]")
-    return Settings(archive_url=str(tmp_path / "archive"), topics_file=tmp_path / "topics.yaml")
+    return Settings(
+        archive_url=str(tmp_path / "archive"), topics_file=tmp_path / "topics.yaml", archive_patience=timedelta(0)
+    )
 
 
 @pytest.fixture

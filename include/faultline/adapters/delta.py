@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, STATISTICS, add_action, stage_file
-from faultline.archive.table import CommittedRange, StagedFile, by_hour
+from faultline.archive.table import CommittedRange, Loss, StagedFile, by_hour
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
@@ -99,17 +100,22 @@ class TopicTable:
             return tuple(stage_file(self._files, part, dt, hr) for dt, hr, part in by_hour(rows))
 
     def commit(
-        self, files: Sequence[StagedFile], covered: Sequence[OffsetRange], explained: Sequence[OffsetRange] = ()
+        self,
+        files: Sequence[StagedFile],
+        covered: Sequence[OffsetRange],
+        explained: Sequence[OffsetRange] = (),
+        lost: Sequence[Loss] = (),
     ) -> int:
         """Make staged files and the positions behind ``covered`` visible at once; the new version.
 
-        ``explained`` are the covered offsets that have no record in Kafka. Superseded, with nothing changed, when a
-        position is not the start of its range: in this snapshot, or because another writer moved it since.
+        ``explained`` are the covered offsets that had no record, ``lost`` those that Kafka deleted before they were
+        read. Superseded, with nothing changed, when a position is not the start of its range: in this snapshot, or
+        because another writer moved it since.
         """
         self._fence(covered)
         properties = CommitProperties(
             app_transactions=[Transaction(_application(span.partition), span.end) for span in covered],
-            custom_metadata={_METADATA: json.dumps(_to_metadata(files, covered, explained))},
+            custom_metadata={_METADATA: json.dumps(_to_metadata(files, covered, explained, lost))},
         )
         with table_errors(f"committing to {self.url}"):
             self._table.create_write_transaction(
@@ -200,22 +206,27 @@ def _application(partition: TopicPartition) -> str:
 
 
 def _to_metadata(
-    files: Sequence[StagedFile], covered: Sequence[OffsetRange], explained: Sequence[OffsetRange]
+    files: Sequence[StagedFile],
+    covered: Sequence[OffsetRange],
+    explained: Sequence[OffsetRange],
+    lost: Sequence[Loss],
 ) -> dict[str, Any]:
     ranges: list[dict[str, Any]] = []
     for span in covered:
         missing = [gap for gap in explained if gap.partition == span.partition]
+        losses = [loss for loss in lost if loss.range.partition == span.partition]
         part = span.partition
-        ranges.append(
-            {
-                "topic_id": part.topic_id,
-                "partition": part.partition,
-                "start": span.start,
-                "end": span.end,
-                "rows": len(span) - sum(map(len, missing)),
-                "explained": [[gap.start, gap.end] for gap in missing],
-            }
-        )
+        entry: dict[str, Any] = {
+            "topic_id": part.topic_id,
+            "partition": part.partition,
+            "start": span.start,
+            "end": span.end,
+            "rows": len(span) - sum(map(len, missing)) - sum(len(loss.range) for loss in losses),
+            "explained": [[gap.start, gap.end] for gap in missing],
+        }
+        if losses:
+            entry["lost"] = [[loss.range.start, loss.range.end, loss.reason, loss.at.isoformat()] for loss in losses]
+        ranges.append(entry)
     rows = sum(file.rows for file in files)
     if rows != sum(each["rows"] for each in ranges):
         raise TransientError(f"{rows} rows were staged for {', '.join(map(str, covered))}, which needs another number")
@@ -226,4 +237,8 @@ def _from_metadata(topic: str, version: int, metadata: Mapping[str, Any]) -> Ite
     for each in metadata["ranges"]:
         part = TopicPartition(topic, each["topic_id"], each["partition"])
         explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
-        yield CommittedRange(version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained)
+        lost = tuple(
+            Loss(OffsetRange(part, start, end), reason, datetime.fromisoformat(at))
+            for start, end, reason, at in each.get("lost", ())
+        )
+        yield CommittedRange(version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained, lost)

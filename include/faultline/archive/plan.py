@@ -16,13 +16,13 @@ class ArchivePlan:
     """What to append to a topic's table, in groups of partitions, one mapped task each."""
 
     topic: str
-    groups: tuple[tuple[OffsetRange, ...], ...]
+    groups: Mapping[int, tuple[OffsetRange, ...]]  # by number, those with something to do
     idle: tuple[TopicPartition, ...]  # nothing new
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:
         """All ranges of all groups."""
-        return tuple(span for group in self.groups for span in group)
+        return tuple(span for group in self.groups.values() for span in group)
 
     @property
     def rows(self) -> int:
@@ -37,22 +37,36 @@ def plan_archive(
     until: Mapping[TopicPartition, int],
     *,
     group_size: int,
+    record_losses: bool = False,
 ) -> ArchivePlan:
     """From each stored position up to ``until``, as far as the broker holds it.
 
     A partition that was never archived starts at the low mark; so does every partition of a topic created again, for
-    its id is another. LostRange names every range that Kafka has deleted before it was archived.
+    its id is another. LostRange names every range that Kafka has deleted before it was archived; with
+    ``record_losses`` such a range is part of the plan, for the append to write down.
     """
     lost = [
         OffsetRange(part, position, watermarks[part].start)
         for part, position in sorted(positions.items())
         if position is not None and position < watermarks[part].start
     ]
-    if lost:
+    if lost and not record_losses:
         raise LostRange(lost)
     ranges = [_plan(position, watermarks[part], until[part]) for part, position in sorted(positions.items())]
     idle = tuple(span.partition for span in ranges if not len(span))
     return ArchivePlan(topic, group_ranges([span for span in ranges if len(span)], group_size), idle)
+
+
+def close_to_loss(
+    positions: Mapping[TopicPartition, int | None], watermarks: Mapping[TopicPartition, OffsetRange]
+) -> tuple[OffsetRange, ...]:
+    """What is not archived of partitions that Kafka has begun to delete, where the start is nearer than the end."""
+    close = []
+    for part, position in sorted(positions.items()):
+        held = watermarks[part]
+        if position is not None and 0 < held.start <= position < (held.start + held.end) / 2:
+            close.append(OffsetRange(part, position, held.end))
+    return tuple(close)
 
 
 def ranges_to_dicts(ranges: Iterable[OffsetRange]) -> list[dict[str, Any]]:

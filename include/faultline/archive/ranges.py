@@ -54,9 +54,9 @@ def missing(span: OffsetRange, offsets: Offsets) -> tuple[OffsetRange, ...]:
     return to_ranges(span.partition, np.flatnonzero(absent) + span.start)
 
 
-def group_ranges(ranges: Sequence[OffsetRange], size: int) -> tuple[tuple[OffsetRange, ...], ...]:
-    """Groups of at most ``size`` partitions. A partition's number alone decides its group: it never moves."""
+def group_ranges(ranges: Sequence[OffsetRange], size: int) -> dict[int, tuple[OffsetRange, ...]]:
+    """Groups of at most ``size`` partitions, by number. A partition's own number alone decides its group."""
     groups: dict[int, list[OffsetRange]] = {}
     for span in sorted(ranges):
         groups.setdefault(span.partition.partition // size, []).append(span)
-    return tuple(tuple(groups[number]) for number in sorted(groups))
+    return {number: tuple(groups[number]) for number in sorted(groups)}

@@ -29,13 +29,26 @@ class StagedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """Offsets that are gone for good, why, and when that was written down."""
+
+    range: OffsetRange
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CommittedRange:
-    """What one commit says of one partition: the offsets it covers, and which of them have no record in Kafka."""
+    """What one commit says of one partition: the offsets it covers, and which of them have no row.
+
+    ``explained`` had no record when they were read: markers of transactions, aborted, compacted away.
+    """
 
     version: int
     range: OffsetRange
     rows: int
     explained: tuple[OffsetRange, ...]
+    lost: tuple[Loss, ...] = ()
 
 
 class ArchiveTable(Protocol):
@@ -59,7 +72,11 @@ class ArchiveTable(Protocol):
         """Write rows as files that no reader sees before ``commit``."""
 
     def commit(
-        self, files: Sequence[StagedFile], covered: Sequence[OffsetRange], explained: Sequence[OffsetRange] = ()
+        self,
+        files: Sequence[StagedFile],
+        covered: Sequence[OffsetRange],
+        explained: Sequence[OffsetRange] = (),
+        lost: Sequence[Loss] = (),
     ) -> int:
         """Make files and positions visible at once; the new version, or Superseded with nothing changed."""
 

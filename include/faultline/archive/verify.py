@@ -13,7 +13,7 @@ from typing import Any
 
 from faultline.archive.coverage import RowCoverage, cover
 from faultline.archive.ranges import tile
-from faultline.archive.table import ArchiveTable, CommittedRange
+from faultline.archive.table import ArchiveTable, CommittedRange, Loss
 from faultline.errors import TopicMissing
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.source import RecordSource
@@ -63,6 +63,7 @@ class VerifyReport:
     commits: int
     rows: int
     partitions: tuple[PartitionReport, ...]
+    losses: tuple[Loss, ...]  # written down as gone for good: no fault of the table
     faults: tuple[Finding, ...]
 
     @property
@@ -120,6 +121,7 @@ def judge(
     partitions = sorted(set(spans) | set(rows) | set(marks))
     reports: list[PartitionReport] = []
     faults: list[Finding] = []
+    losses = tuple(loss for commit in commits for loss in commit.lost)
     for part in partitions:
         mine = [commit for commit in commits if commit.range.partition == part]
         held = marks.get(part)
@@ -128,7 +130,8 @@ def judge(
         coverage = rows.get(part, RowCoverage(span))
         explained = [gap for commit in mine for gap in commit.explained]
         faults += _faults_of_commits(span, mine, positions.get(part))
-        faults += _faults_of_rows(coverage, explained)
+        gone = [loss.range for loss in losses if loss.range.partition == part]
+        faults += _faults_of_rows(coverage, [*explained, *gone])
         faults += _faults_against_kafka(span, held) if held else ()
         reports.append(
             PartitionReport(
@@ -143,7 +146,7 @@ def judge(
         )
     versions = {commit.version for commit in commits}
     total = sum(each.rows for each in reports)
-    return VerifyReport(topic, version, len(versions), total, tuple(reports), tuple(faults))
+    return VerifyReport(topic, version, len(versions), total, tuple(reports), losses, tuple(faults))
 
 
 def _faults_of_commits(span: OffsetRange, commits: Sequence[CommittedRange], position: int | None) -> Iterator[Finding]:

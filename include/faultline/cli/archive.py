@@ -21,7 +21,8 @@ app = typer.Typer()
 def archive(topic: Topics = None) -> None:
     """Archive everything that is in Kafka now, as a run of archive_logs does."""
     from faultline.model import utc_now
-    from faultline.steps.archive import append_group, plan_archive_run
+    from faultline.steps.archive import append_group
+    from faultline.steps.archive_plan import plan_archive_run
 
     settings = read_settings()
     with plain_errors(), kafka_source(settings) as source, console.status("Archiving …") as status:

@@ -58,7 +58,8 @@ def _lines(notification: Notification) -> Iterator[str]:
     alert = notification.alert
     if summary := alert.annotations.get("summary"):
         yield one_line(summary)
-    yield _sentence(notification)
+    if notification.kind != NotificationKind.META:
+        yield _sentence(notification)
     yield _times(alert)
     for annotation, value in alert.annotations.items():
         if annotation != "summary":

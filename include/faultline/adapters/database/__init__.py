@@ -21,7 +21,7 @@ from faultline.adapters.database.status import Counted, Sent
 from faultline.alerting.alerts import Alert, Evaluation
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome
 from faultline.errors import Fault
-from faultline.model import ErrorCount, OffsetRange, TopicPartition
+from faultline.model import ErrorCount, Notification, OffsetRange, TopicPartition
 
 __all__ = ["Counted", "Database", "Evaluated", "Lease", "RuleVersion", "Sent"]
 
@@ -146,6 +146,11 @@ class Database:
             return rulebook.current_faults(connection)
 
     # The outbox.
+
+    def enqueue(self, notification: Notification, targets: Sequence[str]) -> None:
+        """Put a notification that no evaluation made into the outbox; nothing when it was there before."""
+        with writing(self._engine) as connection:
+            outbox.enqueue(connection, notification, targets)
 
     def lease_due(self, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
         """Lend out up to ``limit`` due notifications until ``at + lease_for``; after that they are due again.

@@ -1,0 +1,73 @@
+"""Alerts about Faultline itself, out of the archive lane: told when the alert lane can be reached, never waited for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from faultline.adapters.database import Database
+from faultline.alerting.rules import Rules, load_rules
+from faultline.archive.table import Loss
+from faultline.dispatch.receivers import build_receivers, targets_of
+from faultline.errors import ConfigurationError, PermanentError, TransientError
+from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
+from faultline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def tell_of_losses(settings: Settings, losses: Sequence[Loss]) -> None:
+    """One message for each range that is gone."""
+    for loss in losses:
+        part = loss.range.partition
+        summary = f"{loss.range} ({len(loss.range)} offsets) was {loss.reason}"
+        log.error("%s", summary)
+        tell_operators(
+            settings,
+            "ArchiveLostRecords",
+            {"topic": part.topic, "partition": str(part.partition)},
+            summary,
+            identity=f"lost:{part.topic}:{part.topic_id}:{part.partition}:{loss.range.start}",
+            at=loss.at,
+        )
+
+
+def tell_operators(
+    settings: Settings, alert: str, labels: Mapping[str, str], summary: str, *, identity: str, at: datetime
+) -> bool:
+    """Put a message about ourselves into the outbox, for the receiver of the root route; once for each ``identity``.
+
+    False, and a warning in the log, when there is no database or no rules: what is archived does not depend on them.
+    """
+    try:
+        with Database(settings.database_url) as database:
+            rules = _rules(settings, database)
+            if (receiver := rules.file.route.receiver) is None:
+                raise PermanentError(f"the root route of {settings.rules_file} has no receiver")
+            notification = meta_notification(alert, labels, summary, identity=identity, receiver=receiver, at=at)
+            database.enqueue(notification, targets_of(build_receivers(rules))[receiver])
+    except (TransientError, PermanentError) as error:
+        log.warning("nobody could be told that %s: %s", summary, error)
+        return False
+    return True
+
+
+def meta_notification(
+    alert: str, labels: Mapping[str, str], summary: str, *, identity: str, receiver: str, at: datetime
+) -> Notification:
+    """The message; a second one of the same identity and receiver has the same key, and is the same to the outbox."""
+    key = AlertKey(alert, Labels(labels))
+    text = AlertSummary(key, AlertState.FIRING, at, None, 0, "", labels=dict(labels), annotations={"summary": summary})
+    return Notification(f"meta:{identity}", receiver, NotificationKind.META, 1, "Faultline's own check", at, text)
+
+
+def _rules(settings: Settings, database: Database) -> Rules:
+    """The rules in force: the file, or while that is faulty its last good version."""
+    file = settings.rules_file
+    try:
+        return load_rules(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError, ConfigurationError):
+        if (good := database.last_good_rules(str(file))) is None:
+            raise PermanentError(f"there is no good version of {file}") from None
+        return load_rules(good.text, str(file))
