@@ -146,6 +146,16 @@ class TopicTable:
                 found += _from_metadata(self.topic, entry["version"], json.loads(entry[_METADATA]))
         return found
 
+    def add_actions(self) -> pa.Table:
+        """The files of this snapshot: path, size_bytes, num_records, ``partition.*``, ``min.*``, ``max.*`` …"""
+        with table_errors(f"reading the log of {self.url}"):
+            return pa.table(self._table.get_add_actions(flatten=True))
+
+    def open_file(self, path: str) -> pa.NativeFile:
+        """A file of the table, to read anywhere in it."""
+        with table_errors(f"reading {path} of {self.url}"):
+            return self._files.open_input_file(path)
+
     def query(self, sql: str) -> pa.Table:
         """The result of a query; the table is called ``logs``."""
         with table_errors(f"querying {self.url}"):

@@ -1,0 +1,110 @@
+"""A topic's table for a search: the files of its snapshot with their statistics, and Parquet files part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faultline.adapters.delta import TopicTable
+from faultline.adapters.delta_errors import table_errors
+from faultline.adapters.delta_files import STATISTICS
+from faultline.archive.search.files import ArchiveFile, RowGroup
+from faultline.archive.search.prune import Statistics
+from faultline.model import Interval
+from faultline.records.schema import EVENT_SCHEMA
+from faultline.settings import TopicConfig
+
+_HOUR = timedelta(hours=1)
+# Other writers may cut times in the log down to milliseconds.
+_ROUNDING = timedelta(milliseconds=1)
+_BATCH = 2**16
+# What statistics compare as Python values do.
+_COMPARED = {
+    column.name: datetime if pa.types.is_timestamp(column.type) else int if pa.types.is_integer(column.type) else str
+    for column in EVENT_SCHEMA
+    if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type))
+}
+
+
+class SearchedTopic:
+    """A snapshot of one topic's table; ``SearchedTable`` for ``faultline.archive.search``."""
+
+    def __init__(self, topic: TopicConfig, table: TopicTable) -> None:
+        self.topic = topic
+        self.table = table
+
+    def files(self) -> list[ArchiveFile]:
+        """Every file of the snapshot."""
+        return [_archive_file(row) for row in self.table.add_actions().to_pylist()]
+
+    def open(self, file: ArchiveFile) -> ParquetParts:
+        """Read the footer."""
+        with table_errors(f"reading {file.path} of {self.table.url}"):
+            return ParquetParts(
+                pq.ParquetFile(self.table.open_file(file.path), pre_buffer=True), f"{file.path} of {self.table.url}"
+            )
+
+
+class ParquetParts:
+    """The row groups of a Parquet file."""
+
+    def __init__(self, file: pq.ParquetFile, name: str) -> None:
+        self._file, self._name = file, name
+        self._names = file.schema_arrow.names
+
+    @property
+    def groups(self) -> Sequence[RowGroup]:
+        """Its parts, in their order."""
+        metadata = self._file.metadata
+        return [_row_group(number, metadata.row_group(number)) for number in range(metadata.num_row_groups)]
+
+    def read(self, group: RowGroup, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some rows at a time; a column that the file lacks is null."""
+        here = [name for name in columns if name in self._names]
+        with table_errors(f"reading {self._name}"):
+            for batch in self._file.iter_batches(_BATCH, row_groups=[group.number], columns=here):
+                yield _as_events(batch, columns)
+
+
+def _as_events(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+    """The columns with the types of EVENT_SCHEMA, whoever wrote the file."""
+    fields = [EVENT_SCHEMA.field(name).with_nullable(True) for name in columns]
+    there = set(batch.schema.names)
+    arrays = [
+        batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+        for field in fields
+    ]
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def _archive_file(action: Mapping[str, Any]) -> ArchiveFile:
+    start = datetime.strptime(f"{action['partition.dt']} {action['partition.hr']}", "%Y-%m-%d %H").replace(tzinfo=UTC)
+    lowest = {name: low for name in STATISTICS if (low := action.get(f"min.{name}")) is not None}
+    highest = {name: high for name in STATISTICS if (high := action.get(f"max.{name}")) is not None}
+    if "timestamp" in highest:
+        highest["timestamp"] += _ROUNDING
+    nulls = {name: count for name in STATISTICS if (count := action.get(f"null_count.{name}")) is not None}
+    # A file whose writer did not count its rows may have some.
+    rows = 1 if action["num_records"] is None else action["num_records"]
+    hour = Interval(start, start + _HOUR)
+    return ArchiveFile(action["path"], action["size_bytes"], hour, Statistics(rows, lowest, highest, nulls))
+
+
+def _row_group(number: int, group: Any) -> RowGroup:
+    lowest: dict[str, Any] = {}
+    highest: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    for column in map(group.column, range(group.num_columns)):
+        name, known = column.path_in_schema, column.statistics
+        if known is None or name not in _COMPARED:
+            continue
+        if known.has_null_count:
+            nulls[name] = known.null_count
+        if known.has_min_max and isinstance(known.min, _COMPARED[name]) and isinstance(known.max, _COMPARED[name]):
+            lowest[name], highest[name] = known.min, known.max
+    size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
+    return RowGroup(number, size, Statistics(group.num_rows, lowest, highest, nulls))
