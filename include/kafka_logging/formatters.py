@@ -12,7 +12,7 @@ import logging
 from typing import Any
 
 from kafka_logging import safe
-from kafka_logging.json_lines import JsonFormatter, add_exception, is_simple
+from kafka_logging.json_lines import JsonFormatter, add_exception
 
 ECS_VERSION = "8.11.0"
 
@@ -40,20 +40,18 @@ class LogstashFormatter(JsonFormatter):
         exc_info = fields.pop("exc_info", None)
         if not fields.get("exc_text", True):
             del fields["exc_text"]
-        simple = is_simple(fields)
         if exc_info:
             add_exception(fields, exc_info)
         if "@fields" in self.defaults:
             fields = {**self.defaults["@fields"], **fields}
-        second, microsecond = self.time(record.created)
         line = {
             **self.defaults,
             "@message": message,
-            "@timestamp": f"{second}.{microsecond:06d}Z",
+            "@timestamp": self.time(record.created),
             "@source_host": self.source_host,
             "@fields": fields,
         }
-        return self.encode(line, simple)
+        return self.encode(line, self.is_simple(record))
 
 
 class LogstashFormatterV1(JsonFormatter):
@@ -74,18 +72,16 @@ class LogstashFormatterV1(JsonFormatter):
         exc_info = fields.pop("exc_info", None)
         if not fields.get("exc_text", True):
             del fields["exc_text"]
-        simple = is_simple(fields)
         if exc_info:
             add_exception(fields, exc_info)
-        second, microsecond = self.time(record.created)
         line = {
             **self.defaults,
-            "@timestamp": f"{second}.{microsecond // 1000:03d}Z",
+            "@timestamp": f"{self.time(record.created)[:-4]}Z",
             "@version": 1,
             "source_host": self.source_host,
             **fields,
         }
-        return self.encode(line, simple)
+        return self.encode(line, self.is_simple(record))
 
 
 class EcsFormatter(JsonFormatter):
@@ -103,9 +99,8 @@ class EcsFormatter(JsonFormatter):
             message = ""
         else:
             message = self.message(record, record.__dict__) if self.str_format else record.getMessage()
-        second, microsecond = self.time(record.created)
         line = {
-            "@timestamp": f"{second}.{microsecond // 1000:03d}Z",
+            "@timestamp": f"{self.time(record.created)[:-4]}Z",
             "log.level": record.levelname.lower(),
             "message": message,
             "ecs.version": ECS_VERSION,
@@ -119,7 +114,7 @@ class EcsFormatter(JsonFormatter):
             line["error"] = error
         if extras:
             _add_extras(line, extras)
-        return self.encode(line, is_simple(extras))
+        return self.encode(line, self.is_simple(record))
 
 
 def _origin(record: logging.LogRecord) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class KafkaLoggingHandler(logging.Handler):
         guard.busy = True
         try:
             if "record_id" not in record.__dict__:
-                record.__dict__["record_id"] = f"{shipping.origin}-{number}"
+                record.record_id = f"{shipping.origin}-{number}"
             self._send(record)
             return True
         except Exception as error:  # noqa: BLE001 - logging must not take the application down
