@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import threading
-import timeit
 import venv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
-from logstash_formatter import LogstashFormatter as TheirFormatter
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -29,9 +27,7 @@ from dev.jars import fetch, find_tool
 from dev.java import find_java
 from dev.paths import STATE, profile_folder
 from dev.ports import free_ports
-from kafka_logging import LogstashFormatter
 from tests.kafka_logging.broker import new_topic
-from tests.kafka_logging.golden import record
 from tests.servers import KafkaServer, running
 
 RIVALS = (
@@ -52,7 +48,6 @@ RUNS = (
     ("no-op", 1, RECORDS),
     ("ours", 1, RECORDS),
     ("ours, suppressed", 1, RECORDS),
-    ("ours, no broker", 1, RECORDS),
     ("FileHandler", 1, RECORDS),
     ("QueueHandler", 1, RECORDS),
     ("kafkaloghandler", 1, RECORDS),
@@ -61,12 +56,20 @@ RUNS = (
     ("kafka-python shape", 1, RECORDS // 5),
     ("ours", 4, RECORDS),
     ("FileHandler", 4, RECORDS),
+    ("ours, broker refused", 1, RECORDS),
+    ("ours, broker killed", 1, RECORDS),
+    ("ours, broker suspended", 1, RECORDS),
+    ("ours, killed, spilling", 1, RECORDS),
 )
+OUTAGES = tuple(name for name, _, _ in RUNS[-4:])
+QUEUE_MIB = 32
+FLUSH_SECONDS = 1.0  # of the handlers in an outage
 Figures = Mapping[str, float]
+Runs = Mapping[tuple[str, int], Figures]
 
 
 def main() -> None:
-    """Print the table, the formatter's ratio and the flood."""
+    """Print the table, what was aimed at beside what was reached, and the flood."""
     console = Console(width=140)
     with console.status("installing the rivals, starting Kafka …"):
         python = _environment()
@@ -74,13 +77,15 @@ def main() -> None:
             profile_folder("bench-handler") / "kafka", find_java(), fetch("kafka", find_tool()), free_ports()
         )
     with running(server), _logstash() as port:
-        runs: dict[tuple[str, int], list[Figures]] = defaultdict(list)
+        rounds: dict[tuple[str, int], list[Figures]] = defaultdict(list)
         for _ in track(range(ROUNDS), "rounds", console=console):
             for name, threads, records in RUNS:
-                runs[name, threads].append(_run(python, name, records, threads, server.bootstrap, "bench", port))
-        console.print(_table({key: _medians(figures) for key, figures in runs.items()}))
-        console.print(_formatters())
-        console.print(_flood(python, server.bootstrap, port))
+                rounds[name, threads].append(_run(python, name, records, threads, server, "bench", port))
+        runs = {key: _medians(figures) for key, figures in rounds.items()}
+        console.print(_table(runs))
+        formatters = _run(python, "formatters", 0, 1, server, "bench", port)
+        console.print(_targets(runs, formatters))
+        console.print(_flood(python, server, port))
 
 
 def _environment() -> Path:
@@ -95,12 +100,40 @@ def _environment() -> Path:
     return folder / "bin" / "python"
 
 
-def _run(python: Path, name: str, records: int, threads: int, bootstrap: str, topic: str, port: int) -> Figures:
-    command = [python, WORKER, name, str(records), str(threads), bootstrap, topic, str(port)]
+def _run(python: Path, name: str, records: int, threads: int, server: KafkaServer, topic: str, port: int) -> Figures:
+    """The figures of one worker. Once it has connected, the broker is taken away from it if its name says so."""
+    command = [str(python), str(WORKER), name, str(records), str(threads), server.bootstrap, topic, str(port)]
     environment = {**os.environ, "PYTHONPATH": str(WORKER.parents[1] / "include")}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(
+        command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        line = worker.stdout.readline()
+        if line == "connected\n":
+            _break(server, name)
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+            line = worker.stdout.readline()
+    _mend(server, name)
+    if worker.returncode:
+        raise RuntimeError(f"the worker of {name!r} ended with {worker.returncode}")
+    figures: Figures = json.loads(line)
     return figures
+
+
+def _break(server: KafkaServer, name: str) -> None:
+    if "killed" in name:
+        server.kill()
+    elif "suspended" in name:
+        server.suspend()
+
+
+def _mend(server: KafkaServer, name: str) -> None:
+    if "suspended" in name:
+        server.resume()
+    if name in OUTAGES:
+        server.start()
 
 
 @contextmanager
@@ -123,7 +156,7 @@ def _medians(rounds: list[Figures]) -> Figures:
     return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
 
 
-def _table(runs: Mapping[tuple[str, int], Figures]) -> Table:
+def _table(runs: Runs) -> Table:
     table = Table(title=f"{RECORDS:,} errors of four arguments and two extras, medians of {ROUNDS} rounds")
     columns = (
         "p50 µs",
@@ -150,21 +183,41 @@ def _table(runs: Mapping[tuple[str, int], Figures]) -> Table:
     return table
 
 
-def _formatters() -> str:
-    made = record("order %s of %s failed: %d items, %.2f", ("a-1", "ann", 3, 2.5), request_id="r-17", user=12)
-    ours, theirs = (
-        min(timeit.repeat(lambda format=format: format(made), number=5000, repeat=ROUNDS)) / 5000 * 1e6
-        for format in (LogstashFormatter().format, TheirFormatter().format)
+def _targets(runs: Runs, formatters: Figures) -> Table:
+    """What was aimed at, and what came of it in this run."""
+    one = {name: figures for (name, threads), figures in runs.items() if threads == 1}
+    four = {name: figures for (name, threads), figures in runs.items() if threads == 4}
+    ours, nothing, broken = one["ours"], one["no-op"], [one[name] for name in OUTAGES]
+    undisked = broken[:3]
+    rate = {name: ours["rate"] / figures["rate"] for name, figures in one.items()}
+    rows = (
+        ("emit p50 / no-op", ours["p50"] / nothing["p50"], "≤", 2.0),
+        ("emit p50 / FileHandler", ours["p50"] / one["FileHandler"]["p50"], "≤", 1.0),
+        ("suppressed call / no-op", one["ours, suppressed"]["p50"] / nothing["p50"], "≤", 1.1),
+        ("records/s / kafkaloghandler", rate["kafkaloghandler"], "≥", 2.0),
+        ("records/s / kafka-logging-handler", rate["kafka-logging-handler"], "≥", 7.0),
+        ("records/s / python-logstash-async", rate["python-logstash-async"], "≥", 60.0),
+        ("records/s, 4 threads / FileHandler", four["ours"]["rate"] / four["FileHandler"]["rate"], "≥", 2.4),
+        ("formatter / logstash_formatter", formatters["ours"] / formatters["theirs"], "≤", 0.2),
+        ("outage: p99.9, ms", max(each["p99.9"] for each in undisked) / 1e3, "≤", 1.0),
+        ("outage: p50 / healthy", max(each["p50"] for each in undisked) / ours["p50"], "≤", 1.3),
+        ("outage: memory / queue cap", (max(each["rss"] for each in broken) - nothing["rss"]) / QUEUE_MIB, "≤", 2.0),
+        ("outage: close - flush_timeout, s", max(each["close"] for each in broken) - FLUSH_SECONDS, "≤", 0.5),
+        ("records unaccounted for", max(each["lost"] for each in runs.values()), "≤", 0),
     )
-    return f"LogstashFormatter {ours:.2f} µs, logstash_formatter {theirs:.2f} µs: {ours / theirs:.2f}"
+    table = Table("aimed at", "", "reached", "", title="targets")
+    for name, value, sign, target in rows:
+        reached = value <= target if sign == "≤" else value >= target
+        table.add_row(name, f"{sign} {target}", f"{value:.2f}", "yes" if reached else "no")
+    return table
 
 
-def _flood(python: Path, bootstrap: str, port: int) -> str:
+def _flood(python: Path, server: KafkaServer, port: int) -> str:
     """A tight loop with the default limits: what the application keeps, what the broker sees, whether it adds up."""
     topic = new_topic()
-    nothing = _run(python, "no-op", FLOOD, 1, bootstrap, topic, port)
-    flood = _run(python, "flood", FLOOD, 1, bootstrap, topic, port)
-    arrived, counted = _read(bootstrap, topic)
+    nothing = _run(python, "no-op", FLOOD, 1, server, topic, port)
+    flood = _run(python, "flood", FLOOD, 1, server, topic, port)
+    arrived, counted = _read(server.bootstrap, topic)
     cap = 20_000 + 2000 * FLOOD / flood["calls"]
     return (
         f"flood of {FLOOD:,}: {flood['calls'] / nothing['calls']:.0%} of the no-op rate; {arrived:,} messages on the "

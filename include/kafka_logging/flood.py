@@ -3,7 +3,7 @@
 Two limits, each a token bucket kept as one time (GCRA, ITU-T I.371): one of the process and one of each call site,
 which gets half of the process's, so that one loop gone wild leaves room for others. The last quarter of the process's
 burst is for errors. ``full_at`` is when a bucket will be full again; it holds so much less as that is away.
-A record is refused without a lock; a place in the bucket is taken with one.
+A record is refused without a lock; places are taken with one, and by a busy site several at once, to be used later.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ SITE_SHARE = 0.5
 ERROR_SHARE = 0.25
 MAX_SITES = 4096  # of code that is made while it runs; further ones share a bucket for each level
 MAX_TEMPLATE = 1000
+# A site takes at most so many places at once, no more than it has used so far, nor than this part of a burst. What it
+# has left when it falls silent may come on top of a later burst.
+MOST_AHEAD = 16
+AHEAD_SHARE = 0.001
 
 Clock: TypeAlias = Callable[[], float]
 _ERROR = logging.ERROR
@@ -33,13 +37,15 @@ _Key: TypeAlias = tuple[str, int, int]
 class Site:
     """A line of code that logs at one level: its bucket and what was suppressed of it."""
 
-    __slots__ = ("first", "full_at", "last", "name", "place", "reported", "suppressed", "template")
+    __slots__ = ("ahead", "first", "full_at", "last", "name", "place", "places", "reported", "suppressed", "template")
 
     def __init__(self, place: _Key, record: logging.LogRecord) -> None:
         self.place = place
         self.name = record.name
         self.template = _template(record.msg)
         self.full_at = _EVER
+        self.places = itertools.repeat(True, 0)  # taken and not used yet; threads draw from it without a lock
+        self.ahead = 1
         self.suppressed = itertools.count()
         self.reported = 0
         self.first: float | None = None
@@ -61,6 +67,7 @@ class Flood:
         self._slack = _slack(burst, self._interval)
         self._common_slack = _slack(burst * (1 - ERROR_SHARE), self._interval)
         self._site_slack = _slack(burst * SITE_SHARE, self._site_interval)
+        self._most_ahead = max(1, min(MOST_AHEAD, int(burst * AHEAD_SHARE)))
         self._full_at = _EVER
         self._sites: dict[_Key, Site] = {}
         self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
@@ -71,20 +78,32 @@ class Flood:
         level = record.levelno
         key = (record.pathname, record.lineno, level)
         site = self._sites.get(key) or self._add(key, record)
+        if next(site.places, False):
+            return False
         slack = self._slack if level >= _ERROR else self._common_slack
         now = self._clock()
-        if site.full_at - now <= self._site_slack and self._full_at - now <= slack:
-            with self._lock:
-                full_at, site_full_at = self._full_at, site.full_at
-                if site_full_at - now <= self._site_slack and full_at - now <= slack:  # no other thread was first
-                    self._full_at = (full_at if full_at > now else now) + self._interval
-                    site.full_at = (site_full_at if site_full_at > now else now) + self._site_interval
-                    return False
+        if site.full_at - now <= self._site_slack and self._full_at - now <= slack and self._take(site, now, slack):
+            return False
         next(site.suppressed)
         if site.first is None:
             site.first = record.created
         site.last = record.created
         return True
+
+    def _take(self, site: Site, now: float, slack: float) -> bool:
+        """Take a place in both buckets, and some ahead where there is room; False when another thread has the last."""
+        with self._lock:
+            if next(site.places, False):  # another thread was first
+                return True
+            full_at, site_full_at = max(self._full_at, now), max(site.full_at, now)
+            for number in (site.ahead, 1):
+                ends, site_ends = full_at + number * self._interval, site_full_at + number * self._site_interval
+                if ends - self._interval - now <= slack and site_ends - self._site_interval - now <= self._site_slack:
+                    self._full_at, site.full_at = ends, site_ends
+                    site.places = itertools.repeat(True, number - 1)
+                    site.ahead = min(2 * number, self._most_ahead)
+                    return True
+            return False
 
     def suppressed(self) -> int:
         """How many records were refused."""

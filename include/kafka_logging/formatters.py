@@ -44,13 +44,11 @@ class LogstashFormatter(JsonFormatter):
             add_exception(fields, exc_info)
         if "@fields" in self.defaults:
             fields = {**self.defaults["@fields"], **fields}
-        line = {
-            **self.defaults,
-            "@message": message,
-            "@timestamp": self.time(record.created),
-            "@source_host": self.source_host,
-            "@fields": fields,
-        }
+        line = self.defaults.copy()  # item by item is the fastest way to go on
+        line["@message"] = message
+        line["@timestamp"] = self.time(record.created)
+        line["@source_host"] = self.source_host
+        line["@fields"] = fields
         return self.encode(line, self.is_simple(record))
 
 
@@ -74,13 +72,11 @@ class LogstashFormatterV1(JsonFormatter):
             del fields["exc_text"]
         if exc_info:
             add_exception(fields, exc_info)
-        line = {
-            **self.defaults,
-            "@timestamp": f"{self.time(record.created)[:-4]}Z",
-            "@version": 1,
-            "source_host": self.source_host,
-            **fields,
-        }
+        line = self.defaults.copy()
+        line["@timestamp"] = f"{self.time(record.created)[:-4]}Z"
+        line["@version"] = 1
+        line["source_host"] = self.source_host
+        line.update(fields)
         return self.encode(line, self.is_simple(record))
 
 

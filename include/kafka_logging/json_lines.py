@@ -99,7 +99,11 @@ class JsonFormatter(logging.Formatter, ABC):
         The attributes of every record are simple; they come first, so they are not looked at.
         """
         args = record.args
-        if args and not (args.__class__ is tuple and _SCALARS.issuperset(map(type, args))) and not self._is_simple(args):
+        if (
+            args
+            and not (args.__class__ is tuple and _SCALARS.issuperset(map(type, args)))
+            and not self._is_simple(args)
+        ):
             return False
         for value in islice(record.__dict__.values(), _ATTRIBUTES, None):
             if value.__class__ not in _SCALARS and not self._is_simple(value):

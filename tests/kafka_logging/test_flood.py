@@ -178,19 +178,45 @@ def test_never_more_than_the_cap_and_every_record_counted(
     assert sum(number for _, number in through) + suppressed.total() == logged.total()
 
 
-def test_the_cap_holds_for_all_threads_together() -> None:
-    flood = Flood(0.001, 1000, Clock())
+def test_a_busy_site_takes_places_ahead_within_the_cap() -> None:
+    flood = Flood(1, 20_000, Clock())
+    assert passed(flood, 30_000, line=1, level=logging.ERROR) == 10_000
+    assert sum(passed(flood, 30_000, line=line, level=logging.ERROR) for line in (2, 3)) == 10_000
+
+
+def test_what_a_silent_site_has_taken_ahead_is_less_than_a_thousandth_of_a_burst() -> None:
+    clock = Clock()
+    flood = Flood(1, 20_000, clock)
+    passed(flood, 100, line=1, level=logging.ERROR)
+    clock.now += 100_000
+    others = sum(passed(flood, 30_000, line=line, level=logging.ERROR) for line in (2, 3, 4))
+    assert others == 20_000
+    assert passed(flood, 100, line=1, level=logging.ERROR) < 20
+
+
+def test_sites_that_log_once_take_one_place_each() -> None:
+    flood = Flood(1, 20_000, Clock())
+    for line in range(1000):
+        passed(flood, 1, line=line)
+    assert sum(passed(flood, 30_000, line=line, level=logging.ERROR) for line in (2001, 2002, 2003)) == 19_000
+
+
+@pytest.mark.parametrize("burst", [1000, 20_000])
+def test_the_cap_holds_for_all_threads_together(burst: int) -> None:
+    flood = Flood(0.001, burst, Clock())
     passes: list[int] = []
     threads = [
-        threading.Thread(target=lambda line=line: passes.append(passed(flood, 2000, line=line, level=logging.ERROR)))
+        threading.Thread(
+            target=lambda line=line: passes.append(passed(flood, 2 * burst, line=line, level=logging.ERROR))
+        )
         for line in (1, 1, 2, 2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(passes) == 1000
-    assert flood.suppressed() == 7000
+    assert sum(passes) == burst
+    assert flood.suppressed() == 7 * burst
 
 
 def test_a_suppressed_record_is_not_formatted() -> None:

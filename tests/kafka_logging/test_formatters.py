@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import uuid
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -109,6 +111,31 @@ def test_a_json_encoder_class_is_used() -> None:
 def test_json_default_decides_on_unknown_types() -> None:
     line = formatted(record(tags={"b"}), json_default=sorted)
     assert line["@fields"]["tags"] == ["b"]
+
+
+def test_json_default_decides_on_types_that_orjson_has_words_for() -> None:
+    line = formatted(
+        record(ids=[uuid.UUID(int=5)], at=date(2026, 5, 1)), json_default=lambda value: type(value).__name__
+    )
+    assert line["@fields"]["ids"] == ["UUID"]
+    assert line["@fields"]["at"] == "date"
+
+
+@pytest.mark.parametrize("created", [0.0, 1780000000.0, 1780000000.9999996, 1780000000.999999, 1780000001.0000004])
+def test_the_timestamp_is_the_nearest_microsecond(created: float) -> None:
+    formatter = LogstashFormatter()
+    for each in (1780000000.5, created, 1779999999.25, created):
+        made = record()
+        made.created = each
+        written = json.loads(formatter.format(made))["@timestamp"]
+        expected = datetime(1970, 1, 1) + timedelta(microseconds=round(each * 1e6))  # noqa: DTZ001 - as it is written
+        assert written == expected.isoformat(timespec="microseconds") + "Z"
+
+
+def test_what_holds_itself_ends_somewhere() -> None:
+    loop: list[Any] = [1]
+    loop.append(loop)
+    assert formatted(record(loop=loop))["@fields"]["loop"][0] == 1
 
 
 def test_a_format_that_is_not_json_is_refused() -> None:
