@@ -19,7 +19,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import table_errors
-from faultline.adapters.delta_files import PARTITION_COLUMNS, STATISTICS, add_action, stage_file
+from faultline.adapters.delta_files import PARTITION_COLUMNS, add_action, stage_file
+from faultline.adapters.delta_statistics import STATISTICS
 from faultline.archive.table import CommittedRange, Loss, StagedFile, by_hour
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
@@ -97,7 +98,7 @@ class TopicTable:
         """Write rows as files that no reader sees before ``commit``; columns beyond EVENT_SCHEMA are left out."""
         rows = events.select(EVENT_SCHEMA.names)
         with table_errors(f"writing a file of {self.url}"):
-            return tuple(stage_file(self._files, part, dt, hr) for dt, hr, part in by_hour(rows))
+            return tuple(stage_file(self._files, [part], dt, hr) for dt, hr, part in by_hour(rows))
 
     def commit(
         self,

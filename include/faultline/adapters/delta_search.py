@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.delta_errors import table_errors
-from faultline.adapters.delta_files import STATISTICS
+from faultline.adapters.delta_statistics import STATISTICS
 from faultline.archive.search.files import ArchiveFile, RowGroup
 from faultline.archive.search.prune import Statistics
 from faultline.model import Interval
