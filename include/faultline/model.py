@@ -65,10 +65,11 @@ class Interval:
 class Labels(Mapping[str, str]):
     """An immutable, hashable set of labels, ordered by name; an absent field is an absent label."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("_hash", "_items")
 
     def __init__(self, items: Mapping[str, str] | None = None, /, **more: str) -> None:
         self._items = dict(sorted({**(items or {}), **more}.items()))
+        self._hash: int | None = None
 
     def __getitem__(self, name: str) -> str:
         return self._items[name]
@@ -80,7 +81,9 @@ class Labels(Mapping[str, str]):
         return len(self._items)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
+        if self._hash is None:  # asked again for every count that is evaluated
+            self._hash = hash(tuple(self._items.items()))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Labels):
@@ -156,7 +159,7 @@ class AlertKey:
         return _identity(self.rule, self.labels)
 
     def __str__(self) -> str:
-        return f"{self.rule}{self.labels!r}"
+        return f"{self.rule}{self.labels!r}" if self.labels else self.rule
 
 
 @lru_cache(maxsize=8192)

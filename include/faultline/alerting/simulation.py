@@ -1,0 +1,131 @@
+"""``simulate``: a stretch of time, evaluated as the live sensor would have, at once.
+
+Shared by ``faultline test`` and backtests; the live sensor calls the same ``evaluate``. Pure: the clock is the loop's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from faultline.alerting.alerts import Alert
+from faultline.alerting.evaluation import evaluate, lookback
+from faultline.alerting.rules import Rules
+from faultline.alerting.scenario import Arrival
+from faultline.model import ErrorCount, Notification, NotificationKind, Transition
+
+_ALERTS = TypeAdapter(tuple[Alert, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A receiver that takes nothing in ``[start, end)``."""
+
+    receiver: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification and when its receiver took it."""
+
+    at: datetime
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The alerts that are remembered from ``at`` on."""
+
+    at: datetime
+    alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What happened: every step of every alert, every message that arrived, and the alerts after each evaluation."""
+
+    transitions: tuple[Transition, ...]
+    deliveries: tuple[Delivery, ...]
+    snapshots: tuple[Snapshot, ...]
+
+    def alerts_at(self, at: datetime) -> tuple[Alert, ...]:
+        """The alerts after the last evaluation until ``at``."""
+        return next((each.alerts for each in reversed(self.snapshots) if each.at <= at), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to evaluate, what arrives when, and what goes wrong meanwhile."""
+
+    start: datetime
+    end: datetime
+    every: timedelta
+    bucket: timedelta
+    arrivals: Sequence[Arrival]
+    allowed_lateness: timedelta = timedelta(0)
+    restarts: Sequence[datetime] = ()
+    outages: Sequence[Outage] = ()
+
+
+def simulate(rules: Rules, plan: Plan) -> Timeline:
+    """Evaluate at ``plan.start`` and every ``plan.every`` until ``plan.end``, and deliver what is to be sent."""
+    alerts: tuple[Alert, ...] = ()
+    since: datetime | None = None
+    back = lookback(rules, plan.bucket)
+    visible: list[ErrorCount] = []
+    arrivals, restarts = list(reversed(plan.arrivals)), list(plan.restarts)
+    mail = _Mail(plan.outages)
+    transitions: list[Transition] = []
+    snapshots: list[Snapshot] = []
+    for at in _instants(plan):
+        while arrivals and arrivals[-1].at <= at:
+            visible.append(arrivals.pop().count)
+        if restarts and restarts[0] <= at:
+            del restarts[0]
+            alerts = _ALERTS.validate_json(_ALERTS.dump_json(alerts))
+        watermark = at - plan.allowed_lateness
+        earliest = min(watermark, since or watermark) - back
+        visible = [count for count in visible if count.bucket_start >= earliest]
+        evaluation = evaluate(rules, alerts, visible, at=at, watermark=watermark, bucket=plan.bucket, since=since)
+        alerts, since = evaluation.alerts, watermark
+        transitions += evaluation.transitions
+        snapshots.append(Snapshot(at, alerts))
+        mail.send(evaluation.notifications, at)
+    return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots))
+
+
+def _instants(plan: Plan) -> Iterator[datetime]:
+    at = plan.start
+    while at <= plan.end:
+        yield at
+        at += plan.every
+
+
+@dataclass
+class _Mail:
+    """The outbox: in order for each receiver; nothing for one that is down, and no word of what is over by then."""
+
+    outages: Sequence[Outage]
+    delivered: list[Delivery] = field(default_factory=list)
+    queue: list[Notification] = field(default_factory=list)
+
+    def send(self, notifications: Sequence[Notification], at: datetime) -> None:
+        self.queue = _without_superseded([*self.queue, *notifications])
+        down = {each.receiver for each in self.outages if each.start <= at < each.end}
+        self.delivered += [Delivery(at, each) for each in self.queue if each.receiver not in down]
+        self.queue = [each for each in self.queue if each.receiver in down]
+
+
+def _without_superseded(queue: list[Notification]) -> list[Notification]:
+    """An episode that begins and ends while its receiver is down is never told: a resolve overtakes no firing."""
+    begun = {(each.episode, each.receiver) for each in queue if each.kind in _PAGES}
+    ended = {(each.episode, each.receiver) for each in queue if each.kind is NotificationKind.RESOLVED}
+    return [each for each in queue if (each.episode, each.receiver) not in begun & ended]
+
+
+_PAGES = (NotificationKind.FIRING, NotificationKind.PERSISTS)
