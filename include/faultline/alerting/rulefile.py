@@ -11,12 +11,12 @@ from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from faultline.alerting.chains import Edge
 from faultline.alerting.matchers import Matcher, parse_matchers
+from faultline.alerting.receiverfile import ReceiverConfig
 from faultline.alerting.templates import check_template
 from faultline.settings import Duration, PositiveDuration, StrictModel
 
@@ -30,19 +30,6 @@ def _parsed(texts: tuple[str, ...]) -> tuple[str, ...]:
 def _template(text: str) -> str:
     check_template(text)
     return text
-
-
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"not an http or https URL: {url!r}")
-    try:
-        parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError as error:
-        raise ValueError(f"not a URL: {url!r}: {error}") from None
-    if not named:
-        raise ValueError(f"not a URL: {url!r}: no host to send to")
-    return url
 
 
 Name = Annotated[str, Field(min_length=1)]
@@ -112,24 +99,6 @@ class Chain(StrictModel):
         equal = frozenset((name, name) for name in self.equal)
         times = (self.hold, self.within, self.recovery_grace)
         return (Edge(cause, effect, equal, *times) for cause, effect in pairwise(self.path))
-
-
-class ConsoleConfig(StrictModel):
-    """Messages on standard output; nothing to configure."""
-
-
-class WebhookConfig(StrictModel):
-    """Messages by POST, in the JSON shape of Alertmanager's webhook."""
-
-    url: Annotated[str, AfterValidator(_address)]
-
-
-class ReceiverConfig(StrictModel):
-    """A name for one or more ways to tell people; without any it is told nothing."""
-
-    name: Name
-    console_configs: tuple[ConsoleConfig, ...] = ()
-    webhook_configs: tuple[WebhookConfig, ...] = ()
 
 
 class RulesFile(StrictModel):

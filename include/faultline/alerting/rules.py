@@ -9,7 +9,8 @@ from functools import cached_property
 
 from faultline.alerting.chains import ChainGraph, build_graph
 from faultline.alerting.checks import find_faults
-from faultline.alerting.rulefile import FrequencyRule, ReceiverConfig, RulesFile
+from faultline.alerting.receiverfile import ReceiverConfig
+from faultline.alerting.rulefile import FrequencyRule, RulesFile
 from faultline.errors import ConfigurationError
 from faultline.settings import load_yaml
 
