@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
+from confluent_kafka import Message
 
 from faultline.adapters.kafka_messages import Accepted, MessageBuffer
-
-
-class Message:
-    """Stands for confluent_kafka.Message, which cannot be built."""
-
-    def __init__(self, milliseconds: int) -> None:
-        self._milliseconds = milliseconds
-
-    def value(self) -> bytes:
-        return b"{}"
-
-    def key(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self._milliseconds
-
 
 TIMES: dict[str, tuple[int, datetime | None]] = {
     "milliseconds": (1_790_000_000_123, datetime(2026, 9, 21, 14, 13, 20, 123_000, tzinfo=UTC)),
@@ -39,8 +23,18 @@ TIMES: dict[str, tuple[int, datetime | None]] = {
 
 @pytest.mark.parametrize(("milliseconds", "expected"), TIMES.values(), ids=TIMES)
 def test_a_timestamp_that_is_no_date_is_none(milliseconds: int, expected: datetime | None) -> None:
+    [row] = columns([Message(value=b"{}", timestamp=(1, milliseconds))])
+    assert (row["kafka_offset"], row["kafka_timestamp"]) == (0, expected)
+
+
+def test_what_a_message_lacks_is_null_and_what_is_empty_is_empty() -> None:
+    messages = [Message(value=b"v", key=None), Message(value=None, key=b"k"), Message(value=b"", key=b"")]
+    rows = columns([*messages, Message(value=b"w")])
+    assert [row["raw"] for row in rows] == [b"v", None, b"", b"w"]
+    assert [row["kafka_key"] for row in rows] == [None, b"k", b"", None]
+
+
+def columns(messages: list[Message]) -> list[dict[str, Any]]:
     buffer = MessageBuffer("id")
-    message = cast("Any", Message(milliseconds))
-    buffer.add(Accepted([message], np.array([0]), np.array([7])))
-    [row] = buffer.take().to_pylist()
-    assert (row["kafka_offset"], row["kafka_timestamp"]) == (7, expected)
+    buffer.add(Accepted(messages, np.zeros(len(messages), np.int64), np.arange(len(messages))))
+    return buffer.take().to_pylist()

@@ -16,13 +16,15 @@ from faultline.errors import LostRange, PermanentError, TransientError
 from faultline.model import OffsetRange
 
 _TICK = 0.2
-# Messages per call: enough to amortise the call, few enough that their Python objects stay in the processor's cache.
-_MESSAGES = 4000
+# Messages per call: enough to amortise the call, few enough that Python's garbage collector is not called for them.
+_MESSAGES = 500
 _DEFAULTS = {
     "group.id": "faultline-reader",  # librdkafka wants one; it is never joined or committed to
     "queued.max.messages.kbytes": "65536",
     # A fetch that waits for news at the end of one range would hold up the first fetch of the next one.
     "fetch.wait.max.ms": "10",
+    # With its queue full, librdkafka rests for a second unless told otherwise; we have emptied the queue by then.
+    "fetch.queue.backoff.ms": "10",
 }
 # What reading exactly a range rests on: nobody's own properties may change it. With another auto.offset.reset, say,
 # records that retention deleted would be skipped as if they had never been.
@@ -88,8 +90,8 @@ class RangeReader:
             polled = self._consumer.consume(number, _TICK)
         except KafkaException as error:
             raise faultline_error(error, f"reading {progress}") from error
-        signals = [message for message in polled if message.error() is not None]
-        records = [message for message in polled if message.error() is None] if signals else polled
+        signals = [message for message in polled if message.error()] if any(map(Message.error, polled)) else []
+        records = [message for message in polled if not message.error()] if signals else polled
         accepted = progress.accept(records)
         for signal in signals:
             self._heed(signal, progress)
