@@ -20,8 +20,9 @@ from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, add_action, stage_file
+from faultline.adapters.delta_notes import NOTE, LedgerSoFar, add_note
 from faultline.adapters.delta_statistics import STATISTICS
-from faultline.archive.table import CommittedRange, Loss, StagedFile, by_hour
+from faultline.archive.table import CommittedRange, Ledger, Loss, StagedFile, by_hour
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
@@ -33,7 +34,6 @@ _CONFIGURATION = {
     # The log says which offsets were read and which have no record: it is shortened on purpose, never by the way.
     "delta.enableExpiredLogCleanup": "false",
 }
-_METADATA = "faultline"
 
 
 class TableMissing(PermanentError):
@@ -116,7 +116,7 @@ class TopicTable:
         self._fence(covered)
         properties = CommitProperties(
             app_transactions=[Transaction(_application(span.partition), span.end) for span in covered],
-            custom_metadata={_METADATA: json.dumps(_to_metadata(files, covered, explained, lost))},
+            custom_metadata={NOTE: json.dumps(_to_metadata(files, covered, explained, lost))},
         )
         with table_errors(f"committing to {self.url}"):
             self._table.create_write_transaction(
@@ -137,15 +137,20 @@ class TopicTable:
         """
         return self.commit(self.stage(events), covered, explained)
 
-    def commits(self) -> list[CommittedRange]:
+    def commits(self) -> Sequence[CommittedRange]:
         """What every append up to this snapshot says of itself, oldest first."""
+        return self.ledger().commits
+
+    def ledger(self) -> Ledger:
+        """What the log up to this snapshot says of offsets; ``commits`` and what retention has deleted."""
         with table_errors(f"reading the log of {self.url}"):
             history = self._table.history()
-        found: list[CommittedRange] = []
+        ledger = LedgerSoFar()
         for entry in reversed(history):
-            if _METADATA in entry and entry["version"] <= self.version:
-                found += _from_metadata(self.topic, entry["version"], json.loads(entry[_METADATA]))
-        return found
+            if NOTE in entry and entry["version"] <= self.version:
+                said = json.loads(entry[NOTE])
+                add_note(ledger, self.topic, said, _from_metadata(self.topic, entry["version"], said))
+        return Ledger(tuple(ledger.commits), tuple(ledger.expired))
 
     def add_actions(self) -> pa.Table:
         """The files of this snapshot: path, size_bytes, num_records, ``partition.*``, ``min.*``, ``max.*`` …"""
@@ -245,7 +250,7 @@ def _to_metadata(
 
 
 def _from_metadata(topic: str, version: int, metadata: Mapping[str, Any]) -> Iterator[CommittedRange]:
-    for each in metadata["ranges"]:
+    for each in metadata.get("ranges", ()):
         part = TopicPartition(topic, each["topic_id"], each["partition"])
         explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
         lost = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -10,6 +10,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from faultline.archive.compact import DataFile, Merge
+from faultline.archive.coordinates import CoordinateSum
+from faultline.archive.hours import Hour
 from faultline.model import OffsetRange, TopicPartition
 
 _HOUR = 3_600_000_000
@@ -51,6 +54,17 @@ class CommittedRange:
     lost: tuple[Loss, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a table's log says of offsets: ``commits``, oldest first, and ``expired``, those that retention deleted.
+
+    Commits older than the log reaches back are folded: neighbours have become one.
+    """
+
+    commits: tuple[CommittedRange, ...] = ()
+    expired: tuple[OffsetRange, ...] = ()
+
+
 class ArchiveTable(Protocol):
     """One topic's table; ``faultline.adapters.delta.TopicTable`` is it."""
 
@@ -83,8 +97,48 @@ class ArchiveTable(Protocol):
     def commits(self) -> Sequence[CommittedRange]:
         """What every append up to this snapshot says of itself, oldest first."""
 
+    def ledger(self) -> Ledger:
+        """``commits``, and the offsets whose rows were deleted on purpose."""
+
     def scan(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The result of a query, batch by batch; the table is called ``logs``."""
+
+
+class UpkeepTable(ArchiveTable, Protocol):
+    """A table whose files can be exchanged; ``faultline.adapters.delta_upkeep.TopicUpkeep`` is it."""
+
+    def data_files(self) -> Sequence[DataFile]:
+        """The files of this snapshot."""
+
+    def read(self, files: Sequence[DataFile]) -> Iterator[pa.Table]:
+        """Their rows, EVENT_SCHEMA, in portions."""
+
+    def coordinates(self, paths: Sequence[str]) -> Iterator[pa.Table]:
+        """kafka_topic_id, kafka_partition and kafka_offset of every row of the files, from storage."""
+
+    def stage_sorted(self, hour: Hour, row_groups: Iterable[pa.Table]) -> StagedFile:
+        """Write a merged file of an hour that no reader sees yet."""
+
+    def replace(self, merge: Merge, outputs: Sequence[StagedFile], proof: CoordinateSum) -> int:
+        """Exchange the files of a merge for its outputs; Superseded, with nothing changed, when a commit came between.
+
+        Whoever is told so takes a new snapshot and looks whether the files are still there.
+        """
+
+    def expire(self, hours: Sequence[Hour], files: Sequence[DataFile], offsets: Sequence[OffsetRange]) -> int:
+        """Take the files of hours out of the table, and write down whose rows they were; Superseded as ``replace``."""
+
+    def sum_up(self, ledger: Ledger) -> int:
+        """Write down the ledger of this snapshot, so that older commits may be forgotten; Superseded as ``replace``."""
+
+    def shorten_log(self) -> None:
+        """Write a checkpoint and delete the log's files older than ``delta.logRetentionDuration``."""
+
+    def vacuum(self, grace: timedelta, *, dry_run: bool = False) -> Sequence[str]:
+        """Delete files that left the table longer ago than ``grace``, or are as old and never were in it: their paths.
+
+        In a dry run nothing is deleted.
+        """
 
 
 def by_hour(events: pa.Table) -> Iterator[tuple[str, str, pa.Table]]:
