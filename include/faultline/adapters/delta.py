@@ -137,9 +137,9 @@ class TopicTable:
         """
         return self.commit(self.stage(events), covered, explained)
 
-    def commits(self) -> Sequence[CommittedRange]:
+    def commits(self) -> list[CommittedRange]:
         """What every append up to this snapshot says of itself, oldest first."""
-        return self.ledger().commits
+        return list(self.ledger().commits)
 
     def ledger(self) -> Ledger:
         """What the log up to this snapshot says of offsets; ``commits`` and what retention has deleted."""
