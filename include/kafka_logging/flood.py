@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from kafka_logging import native
 from kafka_logging.stats import value_of
 
 SUMMARY_SECONDS = 10.0
@@ -70,7 +70,7 @@ class Flood:
         self._most_ahead = max(1, min(MOST_AHEAD, int(burst * AHEAD_SHARE)))
         self._full_at = _EVER
         self._sites: dict[_Key, Site] = {}
-        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._lock = native.rlock()  # a signal handler that logs may interrupt the thread that holds it
         self._next_summary = clock() + SUMMARY_SECONDS
 
     def refuses(self, record: logging.LogRecord) -> bool:

@@ -28,12 +28,20 @@ def register(handler: Forkable) -> None:
 
 
 def close_at_exit_of_child(handler: Forkable) -> None:
-    """In a ``multiprocessing`` child, close the handler at its end: such a child skips ``atexit``."""
+    """In a child of ``multiprocessing`` or of Celery, close the handler at its end: such a child skips ``atexit``."""
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         from multiprocessing.util import Finalize
 
         Finalize(handler, handler.close, exitpriority=-100)
+    celery = sys.modules.get("celery.signals")
+    if celery is not None:
+        celery.worker_process_shutdown.connect(_close_all, dispatch_uid="kafka_logging")
+
+
+def _close_all(**_: object) -> None:
+    for handler in list(_living):
+        handler.close()
 
 
 def _after_fork() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from kafka_logging import native
 from kafka_logging.segments import Segment, Spilled
 from kafka_logging.spill import Spill
 from kafka_logging.transport import PURGE_SECONDS, ProducerLike, leak
@@ -44,18 +44,13 @@ class Replay:
         self._make = make
         self._properties = {**properties, "logger": logging.getLogger("kafka_logging.librdkafka")}
         self._producer: ProducerLike | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kafka-logging-replay", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:  # the interpreter is shutting down; another process replays
-            self._stop.set()
+        self._stop = native.Flag()
+        self._thread = native.Thread(self._run, "kafka-logging-replay")
 
     def close(self) -> None:
         """Stop soon; what is not confirmed stays on disk."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(2 * PURGE_SECONDS)
+        self._thread.join(2 * PURGE_SECONDS)
 
     def leak(self) -> None:
         """In a forked child: see ``transport.leak``."""

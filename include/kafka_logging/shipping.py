@@ -9,13 +9,13 @@ import contextlib
 import functools
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, Message
 
+from kafka_logging import native
 from kafka_logging.replay import Replay, is_passing
 from kafka_logging.segments import Spilled
 from kafka_logging.spill import Spill, SpillError
@@ -64,7 +64,7 @@ class Shipping:
         self._headers = list(headers)
         self._on_lost = on_lost
         self._tick = tick
-        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._lock = native.rlock()  # a signal handler that logs may interrupt the thread that holds it
         self.length: Callable[[], int] = int  # of the queue; 0 while there is none
         self._mean_size = 300.0
         self.watch_size()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 from collections import deque
 from pathlib import Path
 
+from kafka_logging import native
 from kafka_logging.segments import Segment, Spilled
 from kafka_logging.stats import Tally
 
@@ -48,7 +48,7 @@ class Spill:
         self._replaying: Segment | None = None
         self._number = 0
         self._locks: dict[Path, int] = {}
-        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._lock = native.rlock()  # a signal handler that logs may interrupt the thread that holds it
 
     def append(self, message: Spilled) -> None:
         """Keep the message on disk; it outlives a killed process. SpillError when the disk refuses."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
+
+from kafka_logging import native
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Tally:
     def __init__(self) -> None:
         self.emitted = itertools.count()
         self.sent = itertools.count()
-        self._lock = threading.RLock()  # a signal handler that logs may interrupt the thread that holds it
+        self._lock = native.rlock()  # a signal handler that logs may interrupt the thread that holds it
         self._dropped: Counter[str] = Counter()
         self._purged: Counter[str] = Counter()
         self._failed = self._delivered_at_least = 0

@@ -6,13 +6,15 @@ Knows how a Producer lives and dies; refuses to know what a log record is.
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, Message
+
+from kafka_logging import native
 
 POLL_SECONDS = 0.1  # how long close waits at most for the poll thread to see that it should end
 PURGE_SECONDS = 0.3
@@ -70,7 +72,7 @@ class Transport:
         report: Callable[[KafkaError, Message], None],
         tick: Callable[[], None],
     ) -> None:
-        over = threading.Event()
+        over = native.Flag()
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None and not over.is_set():
@@ -80,14 +82,8 @@ class Transport:
         log.addFilter(_seldom)
         self.producer = make({**properties, "on_delivery": delivered, "logger": log})
         self._over = over
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=_poll, args=(self.producer, self._stop, tick), name="kafka-logging-poll", daemon=True
-        )
-        try:
-            self._thread.start()
-        except RuntimeError:  # the interpreter is shutting down and starts no threads; flush at close polls too
-            self._stop.set()
+        self._stop = native.Flag()
+        self._thread = native.Thread(functools.partial(_poll, self.producer, self._stop, tick), "kafka-logging-poll")
 
     def close(self, timeout: float, purge_seconds: float = PURGE_SECONDS) -> int:
         """Flush for ``timeout`` seconds, purge what is left (each is reported), and stop the poll thread.
@@ -101,8 +97,7 @@ class Transport:
             self.producer.purge()
             left = self.producer.flush(purge_seconds)
         self._stop.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(2 * POLL_SECONDS)
+        self._thread.join(2 * POLL_SECONDS)
         self._over.set()  # a report that comes later is about a message counted here
         return min(left, len(self.producer))
 
@@ -112,7 +107,7 @@ def leak(producer: ProducerLike) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
 
-def _poll(producer: ProducerLike, stop: threading.Event, tick: Callable[[], None]) -> None:
+def _poll(producer: ProducerLike, stop: native.Flag, tick: Callable[[], None]) -> None:
     while not stop.is_set():
         producer.poll(POLL_SECONDS)
         tick()
