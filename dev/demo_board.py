@@ -16,7 +16,7 @@ from rich.table import Table
 from dev.demo_watch import Seen
 from dev.pager import Page
 from dev.stack import Stack
-from faultline.archive.verify import VerifyReport
+from faultline.archive.findings import VerifyReport
 
 
 class Board:

@@ -11,7 +11,7 @@ from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
 from faultline.alerting.alerts import Alert
-from faultline.archive.verify import VerifyReport
+from faultline.archive.findings import VerifyReport
 from faultline.errors import PermanentError, TransientError
 from faultline.settings import Settings
 from faultline.steps.archive import verify_topics

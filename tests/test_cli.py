@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
 from faultline.alerting.alerts import Alert, Evaluation
+from faultline.archive.losses import record_losses
 from faultline.cli import app
 from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
@@ -156,6 +158,32 @@ def test_verify_names_the_exact_ranges_and_exits_1(
     harm(DeltaTable(f"{archived}/app-logs"))
     result = run("verify", "--offline", ARCHIVE_URL=archived)
     assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_verify_speaks_json(archived: str) -> None:
+    lose_a_row(DeltaTable(f"{archived}/app-logs"))
+    result = run("verify", "--offline", "--deep", "--format", "json", ARCHIVE_URL=archived)
+    [report] = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (report["ok"], report["rows"], [fault["kind"] for fault in report["faults"]]) == (False, 3, ["missing row"])
+
+
+def test_verify_lists_what_is_lost_and_what_is_explained(archived: str) -> None:
+    table = TopicTable.open(archived, "app-logs")
+    part = TopicPartition("app-logs", "generation-1", 0)
+    table.commit((), [OffsetRange(part, 4, 9)], [OffsetRange(part, 4, 9)])
+    record_losses(table, [OffsetRange(part, 9, 12)], reason="deleted too early", at=NOON)
+    result = run("verify", "--offline", ARCHIVE_URL=archived, COLUMNS="200")
+    assert result.exit_code == 0
+    assert "explained, app-logs/0: [4, 9)" in result.output
+    assert "lost app-logs/0[9, 12) (3 offsets): deleted too early; noted 2026-11-22 12:00:00 UTC" in result.output
+    assert "3 offsets are written down as lost." in result.output
+
+
+def test_verify_takes_a_duration(archived: str) -> None:
+    assert run("verify", "--offline", "--since", "2h", ARCHIVE_URL=archived).exit_code == 0
+    result = run("verify", "--offline", "--since", "lately", ARCHIVE_URL=archived)
+    assert (result.exit_code, "not a duration" in result.output) == (2, True)
 
 
 def test_verify_of_an_empty_archive_does_not_boast(folder: Path) -> None:

@@ -15,8 +15,9 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
+from faultline.archive.findings import VerifyReport
 from faultline.archive.losses import DELETED, LOSS_STEPS, RECREATED, STOPPED
-from faultline.archive.verify import VerifyReport, verify_topic
+from faultline.archive.verify import verify_topic
 from faultline.dispatch.messages import render
 from faultline.errors import PermanentError
 from faultline.model import OffsetRange, TopicPartition, utc_now

@@ -6,10 +6,11 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultline.archive.ranges import missing, tile, to_ranges
+from faultline.archive.ranges import contains, missing, subtract, tile, to_ranges, union
 from faultline.model import OffsetRange, TopicPartition
 
 PART = TopicPartition("app", "id", 0)
@@ -43,3 +44,29 @@ def test_missing_is_the_rest_of_the_range(start: int, length: int, data: st.Data
     span = OffsetRange(PART, start, start + length)
     there = data.draw(st.sets(st.sampled_from(range(start, start + length))) if length else st.just(set[int]()))
     assert offsets_of(*missing(span, np.array(sorted(there), np.int64))) == offsets_of(span) - there
+
+
+@pytest.mark.parametrize(
+    "offsets", [[0, 0], [1, 0], [0, 5], [3, 3, 4]], ids=["twice", "unordered", "beyond", "as many"]
+)
+def test_missing_is_not_fooled(offsets: list[int]) -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        missing(OffsetRange(PART, 0, 3), np.array(offsets, np.int64))
+
+
+@given(lists_of_ranges)
+def test_a_union_has_the_same_offsets_in_as_few_ranges_as_can_be(ranges: list[OffsetRange]) -> None:
+    joined = union(ranges)
+    assert offsets_of(*joined) == offsets_of(*ranges)
+    assert all(left.end < right.start for left, right in pairwise(joined))
+
+
+@given(lists_of_ranges, lists_of_ranges)
+def test_a_difference_is_what_sets_say(ranges: list[OffsetRange], gaps: list[OffsetRange]) -> None:
+    assert offsets_of(*subtract(ranges, gaps)) == offsets_of(*ranges) - offsets_of(*gaps)
+
+
+@given(lists_of_ranges, st.sets(st.integers(0, 40)))
+def test_what_is_contained_is_what_sets_say(ranges: list[OffsetRange], offsets: set[int]) -> None:
+    asked = np.array(sorted(offsets), np.int64)
+    assert set(asked[contains(union(ranges), asked)].tolist()) == offsets & offsets_of(*ranges)

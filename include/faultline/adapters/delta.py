@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import pyarrow as pa
@@ -21,8 +21,9 @@ from deltalake.fs import DeltaStorageHandler
 from faultline.adapters.delta_errors import table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, add_action, stage_file
 from faultline.adapters.delta_notes import NOTE, LedgerSoFar, add_note
+from faultline.adapters.delta_read import OpenFile, logged_files, plain_schema, stored_files, without_views
 from faultline.adapters.delta_statistics import STATISTICS
-from faultline.archive.table import CommittedRange, Ledger, Loss, StagedFile, by_hour
+from faultline.archive.table import CommittedRange, FileFacts, Ledger, Loss, StagedFile, by_hour
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
@@ -145,11 +146,13 @@ class TopicTable:
         """What the log up to this snapshot says of offsets; ``commits`` and what retention has deleted."""
         with table_errors(f"reading the log of {self.url}"):
             history = self._table.history()
+        parts: dict[tuple[str, int], TopicPartition] = {}
         ledger = LedgerSoFar()
         for entry in reversed(history):
             if NOTE in entry and entry["version"] <= self.version:
                 said = json.loads(entry[NOTE])
-                add_note(ledger, self.topic, said, _from_metadata(self.topic, entry["version"], said))
+                at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+                add_note(ledger, self.topic, said, _from_metadata(self.topic, entry["version"], at, said, parts))
         return Ledger(tuple(ledger.commits), tuple(ledger.expired))
 
     def add_actions(self) -> pa.Table:
@@ -162,16 +165,30 @@ class TopicTable:
         with table_errors(f"reading {path} of {self.url}"):
             return self._files.open_input_file(path)
 
+    def files(self) -> tuple[FileFacts, ...]:
+        """The files of this snapshot, as the log has them."""
+        return logged_files(self.add_actions())
+
+    def stored(self) -> dict[str, int]:
+        """The size in bytes of every data file that is on storage now, in the snapshot or not."""
+        with table_errors(f"listing {self.url}"):
+            return stored_files(self._files)
+
+    def parquet(self, path: str) -> OpenFile:
+        """One of the files, by rows; PermanentError when it is gone or no Parquet file."""
+        with table_errors(f"opening {path} of {self.url}"):
+            return OpenFile(self._files, path)
+
     def query(self, sql: str) -> pa.Table:
         """The result of a query; the table is called ``logs``."""
         with table_errors(f"querying {self.url}"):
             reader = self._execute(sql)
-            return pa.Table.from_batches(map(_without_views, reader), _plain_schema(reader.schema))
+            return pa.Table.from_batches(map(without_views, reader), plain_schema(reader.schema))
 
     def scan(self, sql: str) -> Iterator[pa.RecordBatch]:
         """As ``query``, batch by batch."""
         with table_errors(f"querying {self.url}"):
-            yield from map(_without_views, self._execute(sql))
+            yield from map(without_views, self._execute(sql))
 
     def _execute(self, sql: str) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_stream(QueryBuilder().register("logs", self._table).execute(sql))
@@ -181,16 +198,6 @@ class TopicTable:
         for span in covered:
             if positions[span.partition] not in (None, span.start):
                 raise Superseded(f"{span} does not start at the position of {self.url}: {positions[span.partition]}")
-
-
-def _without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """DataFusion answers in view types, which most of Arrow's functions do not take."""
-    return batch.cast(_plain_schema(batch.schema))
-
-
-def _plain_schema(schema: pa.Schema) -> pa.Schema:
-    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.large_binary()}
-    return pa.schema([field.with_type(plain.get(field.type, field.type)) for field in schema])
 
 
 def _table_url(archive_url: str, topic: str) -> str:
@@ -246,15 +253,26 @@ def _to_metadata(
     rows = sum(file.rows for file in files)
     if rows != sum(each["rows"] for each in ranges):
         raise TransientError(f"{rows} rows were staged for {', '.join(map(str, covered))}, which needs another number")
-    return {"ranges": ranges}
+    return {"ranges": ranges, "files": [file.path for file in files]}
 
 
-def _from_metadata(topic: str, version: int, metadata: Mapping[str, Any]) -> Iterator[CommittedRange]:
+def _from_metadata(
+    topic: str,
+    version: int,
+    at: datetime,
+    metadata: Mapping[str, Any],
+    parts: dict[tuple[str, int], TopicPartition],
+) -> Iterator[CommittedRange]:
+    """``parts`` keeps one value for each partition: a log names few of them, many thousand times."""
+    files = tuple(metadata.get("files", ()))
     for each in metadata.get("ranges", ()):
-        part = TopicPartition(topic, each["topic_id"], each["partition"])
+        key = each["topic_id"], each["partition"]
+        part = parts.setdefault(key, TopicPartition(topic, *key))
         explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
         lost = tuple(
-            Loss(OffsetRange(part, start, end), reason, datetime.fromisoformat(at))
-            for start, end, reason, at in each.get("lost", ())
+            Loss(OffsetRange(part, start, end), reason, datetime.fromisoformat(noted))
+            for start, end, reason, noted in each.get("lost", ())
         )
-        yield CommittedRange(version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained, lost)
+        yield CommittedRange(
+            version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained, lost, files, at
+        )

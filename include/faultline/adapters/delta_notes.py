@@ -57,6 +57,7 @@ def ledger_note(ledger: Ledger) -> dict[str, str]:
             "rows": each.rows,
             "explained": _pack(each.explained),
             "lost": [_loss(loss) for loss in each.lost],
+            "at": each.at.isoformat(),
         }
         for each in ledger.commits
     ]
@@ -77,7 +78,8 @@ def _summed_up(topic: str, ranges: Iterable[Mapping[str, Any]]) -> Iterator[Comm
         part = TopicPartition(topic, each["topic_id"], each["partition"])
         span = OffsetRange(part, each["start"], each["end"])
         explained = _unpack(part, each["explained"])
-        yield CommittedRange(each["version"], span, each["rows"], explained, _losses(part, each["lost"]))
+        at = datetime.fromisoformat(each["at"])
+        yield CommittedRange(each["version"], span, each["rows"], explained, _losses(part, each["lost"]), (), at)
 
 
 def _loss(loss: Loss) -> list[Any]:

@@ -64,4 +64,5 @@ def _together(first: CommittedRange, second: CommittedRange) -> CommittedRange:
         first.rows + second.rows,
         join((*first.explained, *second.explained)),
         (*first.lost, *second.lost),
+        at=max(first.at, second.at),
     )

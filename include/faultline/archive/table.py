@@ -44,7 +44,8 @@ class Loss:
 class CommittedRange:
     """What one commit says of one partition: the offsets it covers, and which of them have no row.
 
-    ``explained`` had no record when they were read: markers of transactions, aborted, compacted away.
+    ``explained`` had no record when they were read: markers of transactions, aborted, compacted away. ``files`` are
+    those of the whole commit.
     """
 
     version: int
@@ -52,6 +53,33 @@ class CommittedRange:
     rows: int
     explained: tuple[OffsetRange, ...]
     lost: tuple[Loss, ...] = ()
+    files: tuple[str, ...] = ()
+    at: datetime = _EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file of the table, as the log has it or as its own footer says.
+
+    ``lowest`` and ``highest`` are topic id, partition and offset, each by itself; None where nobody knows.
+    """
+
+    path: str
+    size: int
+    rows: int
+    lowest: tuple[str, int, int] | None
+    highest: tuple[str, int, int] | None
+
+
+class TableFile(Protocol):
+    """An open file of a table."""
+
+    @property
+    def facts(self) -> FileFacts:
+        """What its footer says."""
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Its rows, portion by portion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +127,15 @@ class ArchiveTable(Protocol):
 
     def ledger(self) -> Ledger:
         """``commits``, and the offsets whose rows were deleted on purpose."""
+
+    def files(self) -> Sequence[FileFacts]:
+        """The files of this snapshot, as the log has them."""
+
+    def stored(self) -> Mapping[str, int]:
+        """The size in bytes of every data file that is on storage now, in the snapshot or not."""
+
+    def parquet(self, path: str) -> TableFile:
+        """One of the files, by rows; PermanentError when it is gone or no Parquet file."""
 
     def scan(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The result of a query, batch by batch; the table is called ``logs``."""

@@ -1,94 +1,69 @@
 """Prove a topic's table: archived offsets tile ``[first, next)`` of every partition, each with exactly one row.
 
-Three witnesses must agree: what the commits say they covered, the positions, and the rows themselves. Kafka is the
-fourth where it still holds the offsets; what it holds and the table lacks at the end is lag, not a fault.
+Witnesses that must agree: what the commits say they covered, the positions, the files as log and storage have them,
+and the rows. Rows are read only of files that the log alone does not prove (``vouch``), or of all for a deep proof.
+Kafka is a further witness where it still holds the offsets; what it holds and the table lacks at the end is lag, not a
+fault.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
-from faultline.archive.coverage import RowCoverage, cover
-from faultline.archive.ranges import tile
-from faultline.archive.table import ArchiveTable, CommittedRange, Loss
+from faultline.archive.compare import compare_with_kafka
+from faultline.archive.coverage import RowCoverage, expect
+from faultline.archive.findings import Finding, PartitionReport, VerifyReport
+from faultline.archive.ranges import tile, union
+from faultline.archive.reading import Progress, RowReader, stored_faults
+from faultline.archive.table import ArchiveTable, CommittedRange, FileFacts, Ledger
+from faultline.archive.vouch import Vouched, vouch
 from faultline.errors import TopicMissing
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.source import RecordSource
 
 log = logging.getLogger(__name__)
 
-_ROWS = "SELECT kafka_topic_id, kafka_partition, kafka_offset FROM logs"
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fault, with the exact offsets.
-
-    ``kind`` is hole, duplicate (both of commits), position, missing row, duplicate row, stray row, lost (deleted by
-    Kafka before it was archived) or beyond (Kafka's log ends before the archive does).
-    """
-
-    kind: str
-    range: OffsetRange
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionReport:
-    """One partition of one generation: archived ``[first, next)``, and what Kafka holds, if it was asked."""
-
-    partition: TopicPartition
-    first: int
-    next: int
-    rows: int
-    explained: int  # archived offsets that have no record in Kafka
-    low: int | None = None
-    high: int | None = None
-
-    @property
-    def lag(self) -> int | None:
-        """Offsets that Kafka holds and the table does not have yet; None when Kafka was not asked."""
-        return None if self.high is None else max(0, self.high - self.next)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """The proof, or why there is none."""
-
-    topic: str
-    version: int
-    commits: int
-    rows: int
-    partitions: tuple[PartitionReport, ...]
-    losses: tuple[Loss, ...]  # written down as gone for good: no fault of the table
-    faults: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every archived offset is there once and none is missing."""
-        return not self.faults
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        partitions = [asdict(each) | {"lag": each.lag} for each in self.partitions]
-        return asdict(self) | {"ok": self.ok, "partitions": partitions}
-
-
-def verify_topic(table: ArchiveTable, source: RecordSource | None = None) -> VerifyReport:
+def verify_topic(
+    table: ArchiveTable,
+    source: RecordSource | None = None,
+    *,
+    since: datetime | None = None,
+    deep: bool = False,
+    progress: Progress = silent,
+) -> VerifyReport:
     """Prove the table against itself and, with a source, against what Kafka holds of the topic's current generation.
 
-    A topic that Kafka no longer has leaves nothing to compare with, and the table as provable as before.
+    ``since`` asks only for rows that were committed from then on; that offsets tile is always proven. ``deep`` reads
+    every row and, with a source, compares its bytes, key and time with Kafka's. A topic that Kafka no longer has leaves
+    nothing to compare with, and the table as provable as before.
     """
     table.refresh()
-    commits = table.commits()
+    progress("log", 0, 1)
+    ledger, files = table.ledger(), table.files()
+    commits = ledger.commits
     # The marks come after the snapshot: what is produced and archived meanwhile is not beyond Kafka's end.
     marks = {} if source is None else _marks(source, table.topic)
     positions = table.positions(sorted({commit.range.partition for commit in commits} | set(marks)))
-    rows = cover(table.topic, table.scan(_ROWS), archived(commits))
-    return judge(table.topic, table.version, commits, positions, rows, marks)
+    progress("log", 1, 1)
+    asked = [commit for commit in commits if since is None or commit.at >= since]
+    vouched = Vouched((), tuple(files)) if deep else vouch(commits, files)
+    coverage = plan_coverage(ledger, asked, vouched)
+    compare = _comparable(asked, marks) if deep else {}
+    reader = RowReader(table, coverage, compare)
+    unread = [file for file in vouched.unread if since is None or _may_have(file, coverage)]
+    faults = [*stored_faults(files, table.stored()), *reader.read(unread, progress)]
+    if compare and source is not None:
+        faults += compare_with_kafka(table, source, reader.digests, compare, progress)
+    report = judge(table.topic, table.version, ledger, positions, coverage, marks)
+    return report.with_faults(faults, files=len(files), files_read=len(unread))
 
 
 def _marks(source: RecordSource, topic: str) -> dict[TopicPartition, OffsetRange]:
@@ -108,45 +83,89 @@ def archived(commits: Sequence[CommittedRange]) -> dict[TopicPartition, OffsetRa
     return spans
 
 
+def plan_coverage(
+    ledger: Ledger, asked: Sequence[CommittedRange], vouched: Vouched
+) -> dict[TopicPartition, RowCoverage]:
+    """What to look for of each partition. Pure."""
+    ranges = {commit.range for commit in asked}
+    of_asked = _by_partition(ranges)
+    of_vouched = _by_partition(span for span in vouched.ranges if span in ranges)
+    gaps = _by_partition(gap for commit in ledger.commits for gap in _without_rows(commit))
+    expired = _by_partition(ledger.expired)
+    return {
+        part: expect(part, of_asked[part], [*gaps[part], *expired[part]], of_vouched[part], span)
+        for part, span in archived(ledger.commits).items()
+    }
+
+
+def _without_rows(commit: CommittedRange) -> tuple[OffsetRange, ...]:
+    return (*commit.explained, *(loss.range for loss in commit.lost))
+
+
+def _by_partition(
+    ranges: Iterable[OffsetRange],
+) -> defaultdict[TopicPartition, list[OffsetRange]]:
+    found: defaultdict[TopicPartition, list[OffsetRange]] = defaultdict(list)
+    for span in ranges:
+        found[span.partition].append(span)
+    return found
+
+
+def _comparable(
+    asked: Sequence[CommittedRange], marks: Mapping[TopicPartition, OffsetRange]
+) -> dict[TopicPartition, OffsetRange]:
+    """What of the archived offsets Kafka holds."""
+    found = {}
+    for part, span in archived(asked).items():
+        if (held := marks.get(part)) and span.start < held.end and held.start < span.end:
+            found[part] = OffsetRange(part, max(span.start, held.start), min(span.end, held.end))
+    return found
+
+
+def _may_have(file: FileFacts, coverage: Mapping[TopicPartition, RowCoverage]) -> bool:
+    """Whether, by its statistics, a file may have one of the offsets that are looked for."""
+    if file.lowest is None or file.highest is None:
+        return True
+    low, high = file.lowest, file.highest
+    return any(
+        low[0] <= part.topic_id <= high[0]
+        and low[1] <= part.partition <= high[1]
+        and any(span.start <= high[2] and low[2] < span.end for span in (*wanted.expected, *wanted.vouched))
+        for part, wanted in coverage.items()
+    )
+
+
 def judge(
     topic: str,
     version: int,
-    commits: Sequence[CommittedRange],
+    ledger: Ledger,
     positions: Mapping[TopicPartition, int | None],
     rows: Mapping[TopicPartition, RowCoverage],
     marks: Mapping[TopicPartition, OffsetRange],
 ) -> VerifyReport:
-    """What the witnesses prove together. Pure."""
+    """What commits, positions, rows and marks prove together. Pure."""
+    commits, expired = ledger.commits, _by_partition(ledger.expired)
     spans = archived(commits)
-    partitions = sorted(set(spans) | set(rows) | set(marks))
+    of_partition: defaultdict[TopicPartition, list[CommittedRange]] = defaultdict(list)
+    for commit in commits:
+        of_partition[commit.range.partition].append(commit)
     reports: list[PartitionReport] = []
     faults: list[Finding] = []
-    losses = tuple(loss for commit in commits for loss in commit.lost)
-    for part in partitions:
-        mine = [commit for commit in commits if commit.range.partition == part]
-        held = marks.get(part)
+    for part in sorted(set(spans) | set(rows) | set(marks)):
+        mine, held = of_partition[part], marks.get(part)
         start = held.start if held else 0
         span = spans.get(part, OffsetRange(part, start, start))
-        coverage = rows.get(part, RowCoverage(span))
-        explained = [gap for commit in mine for gap in commit.explained]
+        coverage = rows.get(part, RowCoverage(part))
         faults += _faults_of_commits(span, mine, positions.get(part))
-        gone = [loss.range for loss in losses if loss.range.partition == part]
-        faults += _faults_of_rows(coverage, [*explained, *gone])
+        faults += _faults_of_rows(coverage)
         faults += _faults_against_kafka(span, held) if held else ()
-        reports.append(
-            PartitionReport(
-                part,
-                span.start,
-                span.end,
-                coverage.rows,
-                sum(map(len, explained)),
-                held.start if held else None,
-                held.end if held else None,
-            )
-        )
+        explained = union(gap for commit in mine for gap in commit.explained)
+        gone = sum(map(len, union(expired[part])))
+        low, high = (held.start, held.end) if held else (None, None)
+        reports.append(PartitionReport(part, span.start, span.end, coverage.rows, explained, gone, low, high))
+    losses = tuple(loss for commit in commits for loss in commit.lost)
     versions = {commit.version for commit in commits}
-    total = sum(each.rows for each in reports)
-    return VerifyReport(topic, version, len(versions), total, tuple(reports), losses, tuple(faults))
+    return VerifyReport(topic, version, len(versions), tuple(reports), losses, tuple(faults))
 
 
 def _faults_of_commits(span: OffsetRange, commits: Sequence[CommittedRange], position: int | None) -> Iterator[Finding]:
@@ -159,8 +178,8 @@ def _faults_of_commits(span: OffsetRange, commits: Sequence[CommittedRange], pos
         yield Finding("position", span, f"commits of {span.partition} end at {span.end}, its position is {position}")
 
 
-def _faults_of_rows(coverage: RowCoverage, explained: Sequence[OffsetRange]) -> Iterator[Finding]:
-    for gap in coverage.missing(explained):
+def _faults_of_rows(coverage: RowCoverage) -> Iterator[Finding]:
+    for gap in coverage.missing:
         yield Finding("missing row", gap, f"{gap} is archived, but has no rows")
     for twice in coverage.duplicates:
         yield Finding("duplicate row", twice, f"{twice} has more than one row an offset")

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from faultline.cli import archive, operate, rules
+from faultline.cli import archive, operate, proof, rules
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Archive logs, count errors, page for the cause.")
-for commands in (operate, rules, archive):
+for commands in (operate, rules, archive, proof):
     app.add_typer(commands.app)
 
 

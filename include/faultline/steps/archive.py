@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from faultline.adapters.delta import TopicTable
 from faultline.archive.append import AppendReport, Limits, append_ranges
+from faultline.archive.findings import VerifyReport
 from faultline.archive.losses import DELETED, record_losses
 from faultline.archive.plan import ranges_from_dicts, ranges_to_dicts
 from faultline.archive.table import Loss
-from faultline.archive.verify import VerifyReport, verify_topic
+from faultline.archive.verify import verify_topic
 from faultline.errors import LostRange, PermanentError
 from faultline.model import OffsetRange, utc_now
 from faultline.records.source import RecordSource
@@ -89,10 +91,27 @@ def _append(
     )
 
 
-def verify_topics(settings: Settings, source: RecordSource | None, topics: Sequence[str] = ()) -> list[VerifyReport]:
-    """Prove the tables of the topics against themselves and, with a source, against what Kafka holds."""
+def verify_topics(
+    settings: Settings,
+    source: RecordSource | None,
+    topics: Sequence[str] = (),
+    *,
+    since: datetime | None = None,
+    deep: bool = False,
+    progress: Callable[[str, str, int, int], None] = lambda topic, stage, done, total: None,
+) -> list[VerifyReport]:
+    """Prove the tables of the topics against themselves and, with a source, against what Kafka holds.
+
+    ``since`` and ``deep`` as ``verify_topic`` has them; ``progress`` hears of topic, stage, and how much of it is done.
+    """
     return [
-        verify_topic(TopicTable.open(settings.archive_url, topic.name), source)
+        verify_topic(
+            TopicTable.open(settings.archive_url, topic.name),
+            source,
+            since=since,
+            deep=deep,
+            progress=partial(progress, topic.name),
+        )
         for topic in archived_topics(settings, topics)
     ]
 
