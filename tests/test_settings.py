@@ -16,6 +16,82 @@ FAULTS = {
         "topics:\n- {name: app, format: nginx}\n- {name: app}\n",
         "topics.yaml:1: topics: named more than once: app",
     ),
+    "a log_format without variables": (
+        "topics:\n- name: web\n  format: nginx\n  log_format: combined\n",
+        "topics.yaml:4: topics.0.log_format: no $variable is in it",
+    ),
+    "a log_format that cannot be told apart": (
+        "topics:\n- name: web\n  format: nginx\n  log_format: '$status $host$http_x'\n",
+        "topics.yaml:4: topics.0.log_format: nothing stands between $http_x and the variable before it",
+    ),
+    "a log_format of JSON": (
+        """topics:\n- name: web\n  format: nginx\n  log_format: log_format j escape=json '{"a":"$status"}';\n""",
+        "topics.yaml:4: topics.0.log_format: escape=json makes JSON lines: take `format: json`",
+    ),
+    "half a directive": (
+        "topics:\n- name: web\n  format: nginx\n  log_format: log_format main '$status\n",
+        "topics.yaml:4: topics.0.log_format: not a whole directive",
+    ),
+    "a log_format of something else": (
+        "topics:\n- name: web\n  log_format: $status\n",
+        "topics.yaml:3: topics.0.log_format: goes with `format: nginx`",
+    ),
+    "patterns of something else": (
+        "topics:\n- name: web\n  patterns: ['(?P<message>.)']\n",
+        "topics.yaml:3: topics.0.patterns: go with `format: text`",
+    ),
+    "a pattern that is none": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - (?P<level>x)\n  - (?P<level>x\n",
+        "topics.yaml:6: topics.0.patterns.1: not RE2: missing ): (?P<level>x",
+    ),
+    "a pattern without groups": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - ^x$\n",
+        "topics.yaml:5: topics.0.patterns.0: no group has a name",
+    ),
+    "a group without a name": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - (?P<level>x)(y)\n",
+        "topics.yaml:5: topics.0.patterns.0: a group has no name",
+    ),
+    "two groups of one name": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - (?P<level>x)|(?P<level>y)\n",
+        "topics.yaml:5: topics.0.patterns.0: two groups are called 'level'",
+    ),
+    "a pattern that only backtracking can run": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - (?P<level>x)(?=y)\n",
+        "topics.yaml:5: topics.0.patterns.0: not RE2: invalid perl operator: (?=; it has no look-around",
+    ),
+    "a pattern too large": (
+        "topics:\n- name: t\n  format: text\n  patterns:\n  - (?P<level>(?:(?:x{999}){999}))\n",
+        "topics.yaml:5: topics.0.patterns.0: not RE2: ",
+    ),
+    "a label that no line has": (
+        "topics:\n- name: web\n  format: nginx\n  count_labels: [statsu]\n",
+        "topics.yaml:4: topics.0.count_labels: no line of this format has 'statsu'; did you mean 'status'?",
+    ),
+    "a field that no line has": (
+        "topics:\n- name: web\n  format: nginx\n  log_format: $status $host\n  fields:\n    service: hots\n",
+        "topics.yaml:5: topics.0.fields: no line of this format has 'hots'; did you mean 'host'?",
+    ),
+    "a label of text without patterns": (
+        "topics:\n- name: t\n  format: text\n  count_labels: [user]\n",
+        "topics.yaml:4: topics.0.count_labels: no line of this format has 'user'",
+    ),
+    "no such time zone": (
+        "topics:\n- name: t\n  timezone: Europe/Atlantis\n",
+        "topics.yaml:3: topics.0.timezone: not a time zone: 'Europe/Atlantis'",
+    ),
+    "a zone outside the database": (
+        "topics:\n- name: t\n  timezone: ../../etc/passwd\n",
+        "topics.yaml:3: topics.0.timezone: not a time zone",
+    ),
+    "a level that is none": (
+        "topics:\n- name: t\n  levels:\n    30: INFO\n    40: WORSE\n",
+        "topics.yaml:5: topics.0.levels.40: Input should be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'",
+    ),
+    "a field without a name": (
+        "topics:\n- name: t\n  fields:\n    service: ''\n",
+        "topics.yaml:4: topics.0.fields.service.0: String should have at least 1 character",
+    ),
 }
 
 
@@ -29,3 +105,13 @@ def test_a_fault_is_named_with_its_line(text: str, fault: str) -> None:
 
 def test_a_name_that_kafka_takes_is_taken() -> None:
     assert [topic.name for topic in load_topics("topics: [{name: app.log_s-1}]").topics] == ["app.log_s-1"]
+
+
+def test_one_name_of_a_field_needs_no_list() -> None:
+    [topic] = load_topics("topics: [{name: app, fields: {service: svc, host: [a, b]}}]").topics
+    assert (topic.fields.service, topic.fields.host) == (("svc",), ("a", "b"))
+
+
+def test_levels_of_a_topic_may_be_numbers_and_of_any_case() -> None:
+    [topic] = load_topics("topics: [{name: app, levels: {30: info, audit: Warning}}]").topics
+    assert topic.levels == {"30": "INFO", "AUDIT": "WARNING"}

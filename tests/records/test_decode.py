@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from faultline.records.decode import decode, decoded_schema
-from faultline.settings import TopicConfig
+from faultline.settings import TopicConfig, TopicFields
 from faultline.testing.records import NOON, raw_table
 
 SPAN = timedelta(days=7)
@@ -103,6 +103,21 @@ FIELDS = {
     "java type": ({"stack_trace": JAVA}, {"exception_type": "java.lang.IllegalStateException"}),
     "stack without a type": ({"stack_trace": "at 0x1\nat 0x2"}, {"exception_type": None}),
     "named type": ({"error": {"type": "E", "stack_trace": TRACEBACK}}, {"exception_type": "E"}),
+    "surrounding space": ({"level": " warning\t"}, {"level": "WARNING"}),
+    "brackets": ({"level": "[crit]"}, {"level": "CRITICAL"}),
+    "syslog prefix": ({"level": "<3>"}, {"level": "ERROR"}),
+    "colours": ({"level": "\x1b[31mError\x1b[0m"}, {"level": "ERROR"}),
+    "java": ({"level": "SEVERE"}, {"level": "ERROR"}),
+    "java's finest": ({"level": "Finest"}, {"level": "DEBUG"}),
+    "go": ({"level": "dpanic"}, {"level": "CRITICAL"}),
+    ".net": ({"level": "fail"}, {"level": "ERROR"}),
+    "serilog": ({"level": "FTL"}, {"level": "CRITICAL"}),
+    "a level of python's without a name": ({"level": "Level 35"}, {"level": "WARNING"}),
+    "eight is on no scale": ({"level": 8}, {"level": "8"}),
+    "negative": ({"level": -4}, {"level": "-4"}),
+    "a truth is no level": ({"level": True}, {"level": "TRUE"}),
+    "a huge number is as bad as can be": ({"level": 999_999_999}, {"level": "CRITICAL"}),
+    "huger is no number": ({"level": 10**30}, {"level": "1E+30"}),
     "offset": ({"time": "2026-11-22T20:00:00+08:00"}, {"timestamp": at(12), "time_source": "record"}),
     "compact offset": ({"time": "2026-11-22T20:00:00+0800"}, {"timestamp": at(12), "time_source": "record"}),
     "no offset means utc": ({"time": "2026-11-22T11:00:00"}, {"timestamp": at(11), "time_source": "record"}),
@@ -115,6 +130,16 @@ FIELDS = {
     "nanoseconds": ({"ts": 1795345200250001999}, {"timestamp": at(11, micro=250_001)}),
     "seconds as text": ({"ts": "1795345200.25"}, {"timestamp": at(11, micro=250_000)}),
     "nginx time": ({"time": "22/Nov/2026:13:00:00 +0200"}, {"timestamp": at(11)}),
+    "nginx error time": ({"time": "2026/11/22 11:00:00"}, {"timestamp": at(11)}),
+    "go time": ({"time": "2026-11-22 12:00:00.5 +0100 CET"}, {"timestamp": at(11, micro=500_000)}),
+    "utc by name": ({"time": "2026-11-22 11:00:00 UTC"}, {"timestamp": at(11)}),
+    "small z": ({"time": "2026-11-22t11:00:00z"}, {"timestamp": at(11)}),
+    "compact": ({"time": "20261122T110000Z"}, {"timestamp": at(11)}),
+    "leap second": ({"time": "2026-11-22T11:59:60Z"}, {"timestamp": at(12)}),
+    "space around": ({"time": " 2026-11-22T11:00:00Z "}, {"timestamp": at(11)}),
+    "offset of a day": ({"time": "2026-11-22T11:00:00+24:00"}, {"timestamp": NOON, "time_source": "kafka"}),
+    "month 13": ({"time": "2026-13-01"}, {"timestamp": NOON, "time_source": "kafka"}),
+    "year 0": ({"time": "0000-01-01T00:00:00Z"}, {"timestamp": NOON, "time_source": "kafka"}),
     "no time": ({"message": "x"}, {"timestamp": NOON, "time_source": "kafka"}),
     "nonsense time": ({"ts": "yesterday"}, {"timestamp": NOON, "time_source": "kafka"}),
     "31 February": ({"ts": "2026-02-31T00:00:00Z"}, {"timestamp": NOON, "time_source": "kafka"}),
@@ -167,6 +192,7 @@ READABLE = {
     "unpaired surrogate": (b'{"message": "a\\udcff"}', "a?"),
     "emoji": ('{"message": "\\ud83d\\ude00 \u00e9t\u00e9"}'.encode(), "😀 été"),
     "NUL": (b'{"message": "a\\u0000b"}', "a\0b"),
+    "byte order mark": (b'\xef\xbb\xbf{"message": "x"}', "x"),
     "pretty printed": (b'{\n  "message": "x"\n}\n', "x"),
     "CRLF": (b'{"message": "x"}\r\n', "x"),
     "said twice": (b'{"message": "x", "message": "y"}', "y"),
@@ -226,6 +252,136 @@ TEXTS = {
 def test_a_text_line(value: bytes, level: str | None, timestamp: datetime) -> None:
     row = decoded(value, TEXT)
     assert (row["message"], row["level"], row["timestamp"]) == (value.decode().strip(), level, timestamp)
+
+
+PINO = {"10": "DEBUG", "20": "DEBUG", "30": "INFO", "40": "WARNING", "50": "ERROR", "60": "CRITICAL"}
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [(30, "INFO"), (60, "CRITICAL"), ("[audit]", "WARNING"), ("warn", "WARNING")]
+)
+def test_a_topic_says_what_its_levels_mean(level: object, expected: str) -> None:
+    topic = TopicConfig(name="app", levels=PINO | {"AUDIT": "WARNING"})
+    assert decoded(json.dumps({"level": level}).encode(), topic)["level"] == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "hour", "minute"),
+    [
+        ("2026-11-22 11:30:00", 10, 30),
+        ("2026-11-22T11:30:00,000", 10, 30),
+        ("2026/11/22 11:30:00", 10, 30),
+        ("2026-11-22T11:30:00Z", 11, 30),
+        ("2026-11-22T11:30:00+08:00", 3, 30),
+        ("22/Nov/2026:11:30:00 +0000", 11, 30),
+        ("1795347000", 11, 30),
+    ],
+)
+def test_a_topic_names_the_zone_of_times_without_an_offset(time: str, hour: int, minute: int) -> None:
+    berlin = TopicConfig(name="app", timezone="Europe/Berlin")
+    row = decoded(json.dumps({"time": time}).encode(), berlin)
+    assert (row["timestamp"], row["time_source"]) == (at(hour, minute), "record")
+
+
+@pytest.mark.parametrize(
+    ("wall", "utc"),
+    [
+        ("2026-10-25 02:30:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # comes twice: the first
+        ("2026-03-29 02:30:00", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),  # never comes
+    ],
+)
+def test_a_wall_clocks_odd_hours_are_read(wall: str, utc: datetime) -> None:
+    berlin = TopicConfig(name="app", timezone="Europe/Berlin")
+    assert decoded(json.dumps({"time": wall}).encode(), berlin, at=None)["timestamp"] == utc
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"kubernetes.labels.app.example/name": "pay"},
+        {"kubernetes": {"labels": {"app.example/name": "pay"}}},
+        {"kubernetes": {"labels.app": {"example/name": "pay"}}},
+        {"@fields": {"kubernetes.labels": {"app.example/name": "pay"}}},
+    ],
+)
+def test_a_name_with_dots_is_a_key_or_a_path_or_both(record: dict[str, Any]) -> None:
+    topic = TopicConfig(name="app", fields=TopicFields(service=("kubernetes.labels.app.example/name",)))
+    assert decoded(json.dumps(record).encode(), topic)["service"] == "pay"
+
+
+LOG_FORMAT = """log_format main '$remote_addr [$time_local] "$request" $status '
+                '"$http_user_agent" host=${server_name} ups="$upstream_addr" rt=$upstream_response_time';"""
+
+
+def test_a_log_format_says_what_stands_where() -> None:
+    topic = TopicConfig(
+        name="web", format="nginx", log_format=LOG_FORMAT, fields=TopicFields(service="server_name"),
+        count_labels=("upstream_addr", "upstream_response_time", "path"),
+    )  # fmt: skip
+    line = (
+        rb'10.0.0.9 [22/Nov/2026:11:59:58 +0000] "GET /cart?id=\x22 HTTP/1.1" 502 "curl \"8\"" '
+        rb'host=shop ups="10.0.0.1:80, 10.0.0.2:80" rt=0.1, 0.002 : -'
+    )
+    row = decoded(line, topic)
+    assert (row["level"], row["service"], row["timestamp"]) == ("ERROR", "shop", at(11, 59, 58))
+    assert row["message"] == r"GET /cart?id=\x22 HTTP/1.1 502"
+    assert (row["label.upstream_addr"], row["label.path"]) == ("10.0.0.1:80, 10.0.0.2:80", "/cart")
+    assert row["label.upstream_response_time"] == "0.1, 0.002 : -"
+
+
+NGINX_FORMATS = {
+    "msec is the most exact": (
+        "$msec $time_local $status", b"1795345200.250 22/Nov/2026:11:59:58 +0000 200", at(11, micro=250_000), "INFO",
+    ),
+    "iso": ("$time_iso8601|$status", b"2026-11-22T12:00:00+01:00|404", at(11), "WARNING"),
+    "without a status": ("$time_iso8601 $host", b"2026-11-22T12:00:00+01:00 a", at(11), None),
+    "without a time": ("$status $host", b"500 a", NOON, "ERROR"),
+    "adjacent": ("$scheme://$host$request_uri $status", b"https://a.b/c?d 500", NOON, "ERROR"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("log_format", "line", "time", "level"), NGINX_FORMATS.values(), ids=NGINX_FORMATS)
+def test_a_line_of_a_log_format_means(log_format: str, line: bytes, time: datetime, level: str | None) -> None:
+    row = decoded(line, TopicConfig(name="web", format="nginx", log_format=log_format))
+    assert (row["timestamp"], row["level"], row["parse_error"]) == (time, level, None)
+
+
+def test_a_line_of_another_log_format_says_so() -> None:
+    topic = TopicConfig(name="web", format="nginx", log_format="$status $time_iso8601")
+    row = decoded(b"hello", topic)
+    assert (row["parse_error"], row["message"], row["level"]) == ("not in nginx's log_format", None, None)
+
+
+PATTERNS = TopicConfig(
+    name="text", format="text", count_labels=("user", "thread"),
+    patterns=(
+        r"^(?P<timestamp>\S+ \S+) \[(?P<thread>[^\]]*)\] (?P<level>\w+) +(?P<logger>\S+) - (?P<message>.*)"
+        r"(?:\n(?P<stack_trace>(?s:.*)))?$",
+        r"^(?P<severity>[A-Z])(?P<time>\d+) (?P<user>\w*)",
+    ),
+)  # fmt: skip
+
+
+def test_the_first_pattern_that_matches_reads_the_line() -> None:
+    row = decoded(b"2026-11-22 11:59:58,250 [main] WARN  shop.Pay - slow\n" + JAVA.encode(), PATTERNS)
+    assert (row["timestamp"], row["level"], row["logger"]) == (at(11, 59, 58, 250_000), "WARNING", "shop.Pay")
+    assert (row["message"], row["stack_trace"], row["label.thread"]) == ("slow", JAVA, "main")
+    assert row["exception_type"] == "java.lang.IllegalStateException"
+
+
+def test_a_later_pattern_reads_what_earlier_ones_do_not() -> None:
+    lines = [b"E1795345200 ann: no", b"hello", b"2026-11-22 11:59:58 [] INFO x - y", b"I1795345200 "]
+    rows = decode(raw_table(lines), PATTERNS, event_time_span=SPAN).to_pylist()
+    assert [row["level"] for row in rows] == ["ERROR", None, "INFO", "INFO"]
+    assert [row["label.user"] for row in rows] == ["ann", None, None, None]
+    assert [row["message"] for row in rows] == ["E1795345200 ann: no", None, "y", "I1795345200 "]
+    assert [row["parse_error"] for row in rows] == [None, "matches none of the topic's patterns", None, None]
+
+
+def test_a_text_with_a_stack_trace_is_a_message_and_a_stack_trace() -> None:
+    row = decoded(b"2026-11-22 11:59:58,250 ERROR shop.pay: refused\n" + TRACEBACK.encode(), TEXT)
+    assert row["message"] == "2026-11-22 11:59:58,250 ERROR shop.pay: refused"
+    assert (row["stack_trace"], row["exception_type"]) == (TRACEBACK.rstrip(), "shop.errors.CardRefused")
 
 
 def test_count_labels_ride_beside_the_columns() -> None:

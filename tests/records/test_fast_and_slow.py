@@ -8,16 +8,38 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from hypothesis import example, given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from faultline.records import fingerprints, json_columns, json_records, levels, times
+from faultline.records import fingerprints, json_batches, json_columns, json_records, levels, times
 from faultline.records.decode import decode
 from faultline.records.fields import field_paths
 from faultline.settings import TopicConfig
 from faultline.testing.records import raw_table
+from tests.records.hostile import HOSTILE, LINES
 
+SPAN = timedelta(days=7)
 TOPIC = TopicConfig(name="app", count_labels=("status", "http.route"))
+PATTERNS = (
+    r"^(?P<timestamp>\S+) (?P<level>\w+) (?P<message>.*)$",
+    r"^(?P<logger>\w+): ?(?P<tenant>\d*)",
+    r"^(?P<msg>\S)$",
+)
+TOPICS = {
+    "json": TOPIC,
+    "zone and levels": TopicConfig(name="app", timezone="Europe/Berlin", levels={"30": "INFO", "AUDIT": "WARNING"}),
+    "deep names": TopicConfig(name="app", fields={"service": "http.route.level", "host": ["log.host", "status"]}),
+    "combined": TopicConfig(name="web", format="nginx", count_labels=("status", "path")),
+    "log_format": TopicConfig(
+        name="web",
+        format="nginx",
+        log_format='$msec $host$uri [$time_local] "$request" $status $http_x',
+        timezone="UTC",
+    ),
+    "text": TopicConfig(name="text", format="text"),
+    "patterns": TopicConfig(name="text", format="text", patterns=PATTERNS, count_labels=("tenant",)),
+}
 FIELDS = field_paths(TOPIC)
 KEYS = sorted({key for paths in FIELDS.paths.values() for path in paths for key in path} | {"other", "extra"})
 
@@ -30,6 +52,11 @@ times_as_text = st.datetimes().map(lambda time: time.isoformat()) | st.sampled_f
         "1795345200",
         "1795345200.5",
         "0x10",
+        "2026/11/22 11:00:00",
+        "2026-11-22 11:00:00 +0100 CET",
+        "2026-11-22T23:59:60z",
+        "22/Nov/2026:13:00:00 +0200",
+        "2026-11-22",
     ]
 )
 leaves = (
@@ -57,11 +84,8 @@ def alike(draw: st.DrawFn) -> list[dict[str, Any]]:
     return draw(st.lists(st.fixed_dictionaries({}, optional=optional), min_size=1, max_size=12))
 
 
-junk = (
-    st.none()
-    | st.binary(max_size=12)
-    | st.sampled_from([b"", b"{", b"{}{}", b"{}\n", b'{"level":NaN}', b'{"msg":"\xff"}'])
-)
+hostile = st.sampled_from(HOSTILE)
+junk = st.none() | st.binary(max_size=12) | hostile
 batches = alike() | st.lists(records, min_size=1, max_size=8)
 
 
@@ -82,6 +106,15 @@ def test_the_fast_way_reads_what_the_slow_way_reads(batch: list[dict[str, Any]],
     assert fast is None or {name: column.to_pylist() for name, column in fast.items()} == {
         name: column.to_pylist() for name, column in slow.items()
     }
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value[:40]))
+def test_a_hostile_record_alone_and_among_others_is_read_the_same_fast_and_slow(value: bytes) -> None:
+    usual = orjson.dumps({"msg": "m", "level": "INFO", "ts": 1795345200, "log": {"level": "x"}})
+    for batch in ([value], [usual, value, usual], [value] * 3 + [usual] * 20):
+        raw = pa.array(batch, pa.large_binary())
+        slow, errors = json_records.parse_records(raw, FIELDS)
+        assert _lists(json_batches.parse_json(raw, FIELDS)) == _lists(slow | {"parse_error": errors})
 
 
 @given(st.lists(junk, min_size=1, max_size=6), alike(), samples, st.randoms())
@@ -114,14 +147,40 @@ def test_a_rare_traceback_does_not_spoil_the_fast_way() -> None:
     assert fast["stack_trace"][500].as_py() == "Traceback\n  x\nE: y\n"
 
 
-@given(batches.flatmap(lambda batch: st.tuples(st.just(batch), st.lists(junk, max_size=3), st.integers(0, len(batch)))))
-def test_a_batch_is_the_sum_of_its_parts(case: tuple[list[dict[str, Any]], list[bytes | None], int]) -> None:
-    batch, bad, cut = case
-    raw = raw_table([*bad, *map(orjson.dumps, batch)])
-    whole = decode(raw, TOPIC, event_time_span=timedelta(days=7))
-    parts = [decode(part, TOPIC, event_time_span=timedelta(days=7)) for part in (raw.slice(0, cut), raw.slice(cut))]
-    assert whole.to_pylist() == pa.concat_tables(parts).to_pylist()
-    assert whole["raw"].to_pylist() == raw["raw"].to_pylist()
+@given(st.lists(junk, min_size=1, max_size=6), alike(), st.randoms())
+def test_what_the_fast_way_refuses_is_set_apart_and_comes_back_in_its_place(
+    bad: list[bytes | None], batch: list[dict[str, Any]], random: Random
+) -> None:
+    values = [*map(orjson.dumps, batch), *bad]
+    random.shuffle(values)
+    raw = pa.array(values, pa.large_binary())
+    slow, errors = json_records.parse_records(raw, FIELDS)
+    assert _lists(json_batches.parse_json(raw, FIELDS)) == _lists(slow | {"parse_error": errors})
+
+
+anything = st.lists(
+    junk | records.map(orjson.dumps) | st.sampled_from(LINES) | st.text(max_size=20).map(lambda text: text.encode()),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
+@settings(max_examples=25)
+@given(anything, st.integers(0, 8))
+def test_a_batch_of_any_format_is_the_sum_of_its_records(
+    topic: TopicConfig, batch: list[bytes | None], cut: int
+) -> None:
+    raw = raw_table(batch)
+    whole = decode(raw, topic, event_time_span=SPAN)
+    singles = [raw.slice(row, 1) for row in range(cut, len(batch))]
+    parts = [decode(part, topic, event_time_span=SPAN) for part in (raw.slice(0, cut), *singles)]
+    assert whole.equals(pa.concat_tables(parts))
+    assert whole["raw"].to_pylist() == batch
+
+
+def _lists(columns: dict[str, pa.Array]) -> dict[str, list[str | None]]:
+    return {name: column.to_pylist() for name, column in columns.items()}
 
 
 epochs = st.integers(-(2**63), 2**63 - 1).map(str) | st.floats(-1e19, 1e19).map(repr)
@@ -137,13 +196,17 @@ def test_a_column_of_times_is_its_times(texts: list[str | None]) -> None:
     assert times.parse_times(pa.array(texts, pa.string())).to_pylist() == expected
 
 
-@given(st.lists(st.none() | st.text(max_size=6) | st.sampled_from(["warn", "30", "3", "FATAL"])))
+@given(st.lists(st.none() | st.text(max_size=6) | st.sampled_from(["warn", "30", "3", "FATAL", "[crit]", "Level 5"])))
 def test_a_column_of_levels_is_its_levels(texts: list[str | None]) -> None:
-    expected = [None if text is None else levels.normalise_level(text) for text in texts]
-    assert levels.normalise_levels(pa.array(texts, pa.string())).to_pylist() == expected
+    own = {"30": "INFO"}
+    expected = [None if text is None else levels.normalise_level(text, own) for text in texts]
+    assert levels.normalise_levels(pa.array(texts, pa.string()), own).to_pylist() == expected
 
 
-@given(st.lists(st.tuples(st.none() | st.text(max_size=4), st.none() | st.text(max_size=12))))
-def test_a_column_of_fingerprints_is_its_fingerprints(rows: list[tuple[str | None, str | None]]) -> None:
-    kinds, messages = pa.array([row[0] for row in rows], pa.string()), pa.array([row[1] for row in rows], pa.string())
-    assert fingerprints.fingerprints(kinds, messages).to_pylist() == [fingerprints.fingerprint(*row) for row in rows]
+stacks = st.none() | st.text(max_size=12) | st.sampled_from(['File "a.py", line 1, in f', "x\n\tat a.B.c(B.java:1)"])
+
+
+@given(st.lists(st.tuples(st.none() | st.text(max_size=4), st.none() | st.text(max_size=12), stacks)))
+def test_a_column_of_fingerprints_is_its_fingerprints(rows: list[tuple[str | None, str | None, str | None]]) -> None:
+    columns = [pa.array([row[column] for row in rows], pa.string()) for column in range(3)]
+    assert fingerprints.fingerprints(*columns).to_pylist() == [fingerprints.fingerprint(*row) for row in rows]

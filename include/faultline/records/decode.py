@@ -6,28 +6,28 @@ Nothing a record holds is an error: what no parser understands is a row with ``p
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from faultline.records.columns import Columns
 from faultline.records.distinct import map_distinct
-from faultline.records.fields import FieldPaths, field_paths
+from faultline.records.fields import field_paths
 from faultline.records.fingerprints import fingerprints
-from faultline.records.json_columns import parse_columns
-from faultline.records.json_records import parse_records
+from faultline.records.json_batches import parse_json
 from faultline.records.levels import WARNING_AND_ABOVE, normalise_levels
 from faultline.records.lines import parse_nginx, parse_text
 from faultline.records.schema import EVENT_SCHEMA, LABEL_PREFIX
 from faultline.records.stacks import exception_type
-from faultline.records.times import parse_times
+from faultline.records.times import in_zone, parse_times
 from faultline.settings import TopicConfig
 
-# A record that spoils the fast way spoils it for at most this many.
+# Larger slices are no faster, and a record that spoils the fast way spoils it for the whole slice.
 _SLICE = 2**15
+_LINES = {"nginx": parse_nginx, "text": parse_text}
 # Years of four digits, in microseconds: what a folder can be named by and every reader's calendar has.
 _EARLIEST, _LATEST = -30_610_224_000_000_000, 253_402_300_799_999_999
-
-Columns = dict[str, pa.Array]
 
 
 def decoded_schema(topic: TopicConfig) -> pa.Schema:
@@ -46,9 +46,11 @@ def decode(raw: pa.Table, topic: TopicConfig, *, event_time_span: timedelta) -> 
         return decoded_schema(topic).empty_table()
     columns = {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
     columns |= _defaults(columns, topic) | _exceptions(columns)
-    columns["level"] = normalise_levels(columns["level"])
+    columns["level"] = normalise_levels(columns["level"], topic.levels)
     columns["fingerprint"] = _fingerprints(columns)
-    columns |= _event_times(columns["timestamp"], raw["kafka_timestamp"].combine_chunks(), event_time_span)
+    columns |= _event_times(
+        _written(columns["timestamp"], topic), raw["kafka_timestamp"].combine_chunks(), event_time_span
+    )
     kept = {name: raw[name] for name in raw.column_names}
     schema = decoded_schema(topic)
     return pa.table([(columns | kept)[name] for name in schema.names], schema=schema)
@@ -61,19 +63,13 @@ def _slices(chunk: pa.Array) -> list[pa.Array]:
 def _parse(raw: pa.Array, topic: TopicConfig) -> Columns:
     """A string column per field the records have, as they write it, and ``parse_error``."""
     fields = field_paths(topic)
-    if topic.format == "nginx":
-        columns, errors = parse_nginx(raw, topic)
-    elif topic.format == "text":
-        columns, errors = parse_text(raw)
+    if topic.format in _LINES:
+        columns, errors = _LINES[topic.format](raw, topic)
+        columns |= {"parse_error": errors}
     else:
-        columns, errors = _parse_json(raw, fields)
+        columns = parse_json(raw, fields)
     empty = pa.nulls(len(raw), pa.string())
-    return {name: columns.get(name, empty) for name in fields.paths} | {"parse_error": errors}
-
-
-def _parse_json(raw: pa.Array, fields: FieldPaths) -> tuple[Columns, pa.Array]:
-    columns = parse_columns(raw, fields)
-    return parse_records(raw, fields) if columns is None else (columns, pa.nulls(len(raw), pa.string()))
+    return {name: columns.get(name, empty) for name in (*fields.paths, "parse_error")}
 
 
 def _defaults(columns: Columns, topic: TopicConfig) -> Columns:
@@ -88,13 +84,19 @@ def _exceptions(columns: Columns) -> Columns:
 
 def _fingerprints(columns: Columns) -> pa.Array:
     chosen = pc.is_in(columns["level"], pa.array(WARNING_AND_ABOVE))
-    found = fingerprints(columns["exception_type"].filter(chosen), columns["message"].filter(chosen))
+    found = fingerprints(*(columns[name].filter(chosen) for name in ("exception_type", "message", "stack_trace")))
     return pc.replace_with_mask(pa.nulls(len(chosen), pa.string()), chosen, found)
 
 
-def _event_times(texts: pa.Array, kafka: pa.Array, span: timedelta) -> Columns:
+def _written(texts: pa.Array, topic: TopicConfig) -> pa.Array:
+    """The times that records name, as int64; null where there is none."""
+    times = _on_calendar(parse_times(texts))
+    return times if topic.timezone is None else _on_calendar(in_zone(texts, times, ZoneInfo(topic.timezone)))
+
+
+def _event_times(written: pa.Array, kafka: pa.Array, span: timedelta) -> Columns:
     """``timestamp`` and ``time_source``. Without any time at all it is the epoch, from "kafka"."""
-    written, arrived = _on_calendar(parse_times(texts)), _on_calendar(kafka.cast(pa.int64()))
+    arrived = _on_calendar(kafka.cast(pa.int64()))
     distance = pc.abs(pc.subtract(written, arrived))
     near = pc.less_equal(distance, span // timedelta(microseconds=1)).fill_null(True)
     trusted = pc.and_(pc.is_valid(written), near)

@@ -46,7 +46,7 @@ def parse_columns(raw: pa.Array, fields: FieldPaths, *, samples: int = _SAMPLES)
     if not len(raw) or raw.null_count or not pc.all(pc.starts_with(raw, "{")).as_py():
         return None
     try:
-        text, sampled, root = _lines(raw), _sample(raw, samples), _tree(fields)
+        sampled, root, text = _sample(raw, samples), _tree(fields), _lines(raw)
         longest = pc.max(pc.binary_length(raw)).as_py()
     except (_GiveUp, pa.ArrowInvalid, orjson.JSONDecodeError):
         return None
