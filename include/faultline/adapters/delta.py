@@ -150,15 +150,34 @@ class TopicTable:
         ledger = LedgerSoFar()
         for entry in reversed(history):
             if NOTE in entry and entry["version"] <= self.version:
-                said = json.loads(entry[NOTE])
-                at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
-                add_note(ledger, self.topic, said, _from_metadata(self.topic, entry["version"], at, said, parts))
+                add_note(ledger, self.topic, json.loads(entry[NOTE]), self._appended(entry, parts))
         return Ledger(tuple(ledger.commits), tuple(ledger.expired))
+
+    def commits_since(self, version: int) -> list[CommittedRange]:
+        """As ``commits``, of the versions after this one."""
+        if version >= self.version:
+            return []
+        with table_errors(f"reading the log of {self.url}"):
+            history = self._table.history(self.version - version)
+        parts: dict[tuple[str, int], TopicPartition] = {}
+        found: list[CommittedRange] = []
+        for entry in reversed(history):
+            if NOTE in entry and version < entry["version"] <= self.version:
+                found += self._appended(entry, parts)
+        return found
+
+    def _appended(self, entry: Mapping[str, Any], parts: dict[tuple[str, int], TopicPartition]) -> list[CommittedRange]:
+        said, at = json.loads(entry[NOTE]), datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+        return list(_from_metadata(self.topic, entry["version"], at, said, parts))
+
+    def register(self, builder: QueryBuilder, name: str) -> None:
+        """Let queries of the builder read this snapshot by a name."""
+        builder.register(name, self._table)
 
     def add_actions(self) -> pa.Table:
         """The files of this snapshot: path, size_bytes, num_records, ``partition.*``, ``min.*``, ``max.*`` …"""
         with table_errors(f"reading the log of {self.url}"):
-            return pa.table(self._table.get_add_actions(flatten=True))
+            return pa.RecordBatchReader.from_stream(self._table.get_add_actions(flatten=True)).read_all()
 
     def open_file(self, path: str) -> pa.NativeFile:
         """A file of the table, to read anywhere in it."""

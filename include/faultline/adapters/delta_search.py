@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import QueryBuilder
 
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.delta_errors import table_errors
+from faultline.adapters.delta_read import without_views
 from faultline.adapters.delta_statistics import STATISTICS
 from faultline.archive.search.files import ArchiveFile, RowGroup
 from faultline.archive.search.prune import Statistics
@@ -108,3 +110,43 @@ def _row_group(number: int, group: Any) -> RowGroup:
             lowest[name], highest[name] = known.min, known.max
     size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
     return RowGroup(number, size, Statistics(group.num_rows, lowest, highest, nulls))
+
+
+def query_topics(topics: Sequence[SearchedTopic], sql: str, interval: Interval) -> pa.RecordBatchReader:
+    """The result of an SQL query; nothing but a query is taken, so it cannot change anything.
+
+    A topic's table has the topic's name, and ``logs`` is the records of all of them in the interval, with ``topic``.
+    """
+    builder = QueryBuilder()
+    for number, topic in enumerate(topics):
+        topic.table.register(builder, f"topic_{number}")
+    names = ", ".join(topic.topic.name for topic in topics)
+    with table_errors(f"querying {names}"):
+        return pa.RecordBatchReader.from_stream(builder.execute(_with_topics(topics, sql, interval)))
+
+
+def batches(reader: pa.RecordBatchReader, names: str) -> Iterator[pa.Table]:
+    """What the reader has, in types that Arrow's functions take."""
+    with table_errors(f"querying {names}"):
+        for batch in reader:
+            yield pa.table(without_views(batch))
+
+
+def _with_topics(topics: Sequence[SearchedTopic], sql: str, interval: Interval) -> str:
+    """The query in parentheses behind names for what it may ask: as a part of a query it cannot be a command."""
+    names = {topic.topic.name: f"SELECT * FROM topic_{number}" for number, topic in enumerate(topics)}
+    every = " UNION ALL ".join(
+        f"SELECT '{topic.topic.name}' AS topic, * FROM topic_{number} WHERE {_condition(interval)}"
+        for number, topic in enumerate(topics)
+    )
+    known = ", ".join(f'"{name}" AS ({select})' for name, select in (names | {"logs": every}).items())
+    return f"WITH {known} ({sql.rstrip().removesuffix(';')}\n)"
+
+
+def _condition(interval: Interval) -> str:
+    def literal(time: datetime) -> str:
+        return f"""arrow_cast('{time:%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some("UTC"))')"""
+
+    start, end = interval.start, interval.end
+    days = f"dt >= '{start:%Y-%m-%d}' AND dt <= '{end:%Y-%m-%d}'"
+    return f"{days} AND timestamp >= {literal(start)} AND timestamp < {literal(end)}"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from faultline.archive.search.query import FIELDS, Compare, Field, Kind, Match, Not, Or, Order, Query
 from faultline.records.levels import normalise_level
-from faultline.settings import nearest
+from faultline.settings import nearest, parse_duration
 
 RAW_PREFIX = "raw."
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -43,7 +43,7 @@ def _match(field: Field, pattern: str) -> Match:
     if field.kind in (Kind.NUMBER, Kind.TIME):
         raise ValueError(f"{field.name} is a {field.kind}: compare it by =, !=, <, <=, > or >=")
     try:
-        pc.match_substring_regex(pa.array([""]), pattern)
+        pc.match_substring_regex(pa.scalar(""), pattern)
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
         raise ValueError(f"not a regular expression (RE2): {reason}") from None
@@ -68,6 +68,18 @@ def parse_time(text: str) -> datetime:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"not a time: {text!r}; expected ISO 8601, such as 2026-11-22T12:00") from None
+
+
+def parse_when(text: str, now: datetime) -> datetime:
+    """A time as ``parse_time`` takes it, or a duration such as 2h: so long before now."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise ValueError(f"not a time: {text!r}; expected a duration, such as 2h, or 2026-11-22T12:00 in UTC") from None
 
 
 def _parse_number(text: str) -> int:
