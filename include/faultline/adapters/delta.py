@@ -18,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from faultline.adapters.delta_errors import table_errors
+from faultline.adapters.delta_errors import DeletedMeanwhile, table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, add_action, stage_file
 from faultline.adapters.delta_notes import NOTE, LedgerSoFar, add_note
 from faultline.adapters.delta_read import OpenFile, logged_files, plain_schema, stored_files, without_views
@@ -114,21 +114,27 @@ class TopicTable:
         read. Superseded, with nothing changed, when a position is not the start of its range: in this snapshot, or
         because another writer moved it since.
         """
-        self._fence(covered)
-        properties = CommitProperties(
-            app_transactions=[Transaction(_application(span.partition), span.end) for span in covered],
-            custom_metadata={NOTE: json.dumps(_to_metadata(files, covered, explained, lost))},
-        )
+        note = {NOTE: json.dumps(_to_metadata(files, covered, explained, lost))}
+        while True:
+            self._fence(covered)
+            try:
+                self._commit(files, covered, note)
+            except DeletedMeanwhile:
+                self.refresh()
+                continue
+            self.refresh()
+            return self.version
+
+    def _commit(self, files: Sequence[StagedFile], covered: Sequence[OffsetRange], note: Mapping[str, str]) -> None:
+        transactions = [Transaction(_application(span.partition), span.end) for span in covered]
         with table_errors(f"committing to {self.url}"):
             self._table.create_write_transaction(
                 [add_action(file) for file in files],
                 mode="append",
                 schema=self._table.schema(),
                 partition_by=list(PARTITION_COLUMNS),
-                commit_properties=properties,
+                commit_properties=CommitProperties(app_transactions=transactions, custom_metadata=dict(note)),
             )
-        self.refresh()
-        return self.version
 
     def append(self, events: pa.Table, covered: Sequence[OffsetRange], *, explained: Sequence[OffsetRange] = ()) -> int:
         """``stage`` and ``commit``.

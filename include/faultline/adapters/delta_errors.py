@@ -18,6 +18,10 @@ _PERMANENT = re.compile(
 )
 
 
+class DeletedMeanwhile(TransientError):
+    """Rows that the snapshot has were deleted by another commit: the same commit is good for a newer snapshot."""
+
+
 @contextmanager
 def table_errors(doing: str) -> Iterator[None]:
     """Errors inside the block become decisions; the sentence says what was being done."""
@@ -26,7 +30,8 @@ def table_errors(doing: str) -> Iterator[None]:
     except CommitFailedError as error:
         if "Concurrent transaction" in str(error):
             raise Superseded(f"{doing}: another writer has moved the same position") from error
-        raise TransientError(f"{doing}: {_sentence(error)}") from error
+        kind = DeletedMeanwhile if "concurrent transaction deleted data" in str(error) else TransientError
+        raise kind(f"{doing}: {_sentence(error)}") from error
     except OSError as error:
         raise _of_storage(error, doing) from error
     except pa.ArrowInvalid as error:
