@@ -6,7 +6,8 @@ import base64
 import logging
 import subprocess
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -39,6 +40,8 @@ class Kafka:
     java: Path
     jars: Path
     ports: Ports
+    more: Mapping[str, object] = field(default_factory=dict)
+    """Further settings of the broker, or other values of ours."""
 
     @property
     def bootstrap(self) -> str:
@@ -110,7 +113,7 @@ class Kafka:
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 500,
         }
-        return "".join(f"{name}={value}\n" for name, value in settings.items())
+        return "".join(f"{name}={value}\n" for name, value in {**settings, **self.more}.items())
 
 
 def _cluster_id() -> str:

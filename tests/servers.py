@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -48,8 +48,10 @@ def running(server: AnyServer) -> Iterator[AnyServer]:
 class KafkaServer:
     """One broker."""
 
-    def __init__(self, folder: Path, java: Path, jars: Path, ports: Ports) -> None:
-        self.spec = Kafka(folder, java, jars, ports)
+    def __init__(
+        self, folder: Path, java: Path, jars: Path, ports: Ports, more: Mapping[str, object] | None = None
+    ) -> None:
+        self.spec = Kafka(folder, java, jars, ports, more or {})
         self.child = Child(self.spec.program())
         self.bootstrap = self.spec.bootstrap
 

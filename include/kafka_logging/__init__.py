@@ -5,7 +5,8 @@
 - ``flood`` decides which records are too many, ``rescue`` what may still be sent of a faulty one.
 - ``shipping`` owns the Producer and the counts of one process, ``transport`` one Producer and its poll thread,
   ``spill`` (of ``segments``) and ``replay`` bridge an outage, ``lifetime`` says what a fork does, ``native`` has the
-  threads and locks, ``stats`` the accounts, ``safe`` makes awkward records sendable.
+  threads and locks, ``client_log`` what Kafka's client says, ``stats`` the accounts, ``safe`` makes awkward records
+  sendable.
 - ``testing`` has a handler for an application's tests that needs no Kafka.
 """
 

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaException, Producer
 
 from kafka_logging import lifetime
+from kafka_logging.client_log import Pacer
 from kafka_logging.config import Hosts, Key, Topic, key_of, properties_of, topic_of, try_properties
 from kafka_logging.flood import Clock, Flood
 from kafka_logging.formatters import LogstashFormatter
@@ -28,7 +29,7 @@ from kafka_logging.safe import attempt
 from kafka_logging.shipping import Shipping
 from kafka_logging.spill import new_spill
 from kafka_logging.stats import HandlerStats
-from kafka_logging.transport import Pacer, ProducerLike
+from kafka_logging.transport import ProducerLike
 
 Headers: TypeAlias = Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]]
 OnDrop: TypeAlias = Callable[[str, logging.LogRecord | None], object]

@@ -27,6 +27,11 @@ def register(handler: Forkable) -> None:
     _living.add(handler)
 
 
+def is_registered(handler: object) -> bool:
+    """Whether it was registered."""
+    return handler in _living
+
+
 def close_at_exit_of_child(handler: Forkable) -> None:
     """In a child of ``multiprocessing`` or of Celery, close the handler at its end: such a child skips ``atexit``."""
     process = sys.modules.get("multiprocessing.process")

@@ -7,7 +7,6 @@ that comes after a killed one repeats a batch at most.
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from kafka_logging import native
+from kafka_logging.client_log import client_log
 from kafka_logging.segments import Segment, Spilled
 from kafka_logging.spill import Spill
 from kafka_logging.transport import PURGE_SECONDS, ProducerLike, leak
@@ -42,7 +42,7 @@ class Replay:
     ) -> None:
         self._spill = spill
         self._make = make
-        self._properties = {**properties, "logger": logging.getLogger("kafka_logging.librdkafka")}
+        self._properties = {**properties, "logger": client_log()}
         self._producer: ProducerLike | None = None
         self._stop = native.Flag()
         self._thread = native.Thread(self._run, "kafka-logging-replay")

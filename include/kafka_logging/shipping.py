@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, Message
 
 from kafka_logging import native
+from kafka_logging.client_log import client_log
 from kafka_logging.replay import Replay, is_passing
 from kafka_logging.segments import Spilled
 from kafka_logging.spill import Spill, SpillError
@@ -73,6 +74,7 @@ class Shipping:
         self._transport: Transport | None = None
         self._retiring: Transport | None = None
         self._flush_failed_at = float("-inf")
+        self._complaint: str | None = None
 
     @property
     def closed(self) -> bool:
@@ -139,7 +141,7 @@ class Shipping:
     def _produce_first(self, topic: str, payload: bytes | str, key: bytes | str | None) -> None:
         with self._lock:
             if self._transport is None and self.produce is not _refuse:
-                self._transport = Transport(self._make, self._properties, self._report, self._tick)
+                self._transport = Transport(self._make, self._properties, self._report, self._now_and_then)
                 produce = self._transport.producer.produce
                 self.length = self._transport.producer.__len__
                 if self.spill and not self._replay:
@@ -179,7 +181,14 @@ class Shipping:
             self.tally.purge(reason)
         else:
             self.tally.fail()
+            self._complaint = f"a record for the topic {message.topic()} was not delivered: {error.str()}"
         self._on_lost(reason)
+
+    def _now_and_then(self) -> None:
+        complaint, self._complaint = self._complaint, None
+        if complaint:  # not at once: nothing is logged where reports are served
+            client_log().error(complaint)
+        self._tick()
 
 
 def _bytes(text: bytes | str) -> bytes:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, Message
 
 from kafka_logging import native
+from kafka_logging.client_log import client_log
 
 POLL_SECONDS = 0.1  # how long close waits at most for the poll thread to see that it should end
 PURGE_SECONDS = 0.3
@@ -39,24 +38,6 @@ class ProducerLike(Protocol):
     def __len__(self) -> int: ...
 
 
-class Pacer:
-    """Says yes once in so many seconds."""
-
-    def __init__(self, seconds: float = 30.0) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def __call__(self, _: object = None) -> bool:
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
-
-
-_seldom = Pacer()  # librdkafka repeats itself while a broker is away
-
-
 class Transport:
     """A running Producer; the poll thread calls ``report(error, message)`` for each message that was not delivered,
     and ``tick()`` several times a second.
@@ -78,9 +59,7 @@ class Transport:
             if error is not None and not over.is_set():
                 report(error, message)
 
-        log = logging.getLogger("kafka_logging.librdkafka")  # not earlier: fileConfig disables the loggers there are
-        log.addFilter(_seldom)
-        self.producer = make({**properties, "on_delivery": delivered, "logger": log})
+        self.producer = make({**properties, "on_delivery": delivered, "logger": client_log()})
         self._over = over
         self._stop = native.Flag()
         self._thread = native.Thread(functools.partial(_poll, self.producer, self._stop, tick), "kafka-logging-poll")
