@@ -29,7 +29,8 @@ def logged_files(actions: pa.Table) -> tuple[FileFacts, ...]:
 def stored_files(filesystem: pyarrow.fs.FileSystem) -> dict[str, int]:
     """Sizes in bytes by path; one listing of the whole table."""
     listing = filesystem.get_file_info(pyarrow.fs.FileSelector("", recursive=True))
-    return {entry.path: entry.size for entry in listing if entry.is_file and entry.path.endswith(".parquet")}
+    data = (entry for entry in listing if entry.is_file and not entry.path.startswith("_"))
+    return {entry.path: entry.size for entry in data if entry.path.endswith(".parquet")}
 
 
 class OpenFile:
