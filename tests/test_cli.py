@@ -89,6 +89,45 @@ def test_check_names_every_fault_in_both_files(folder: Path) -> None:
     assert [line.split(" ")[0] for line in result.output.splitlines()] == ["rules.yaml:0:", "topics.yaml:1:"]
 
 
+def test_check_names_the_line_of_a_pattern(folder: Path) -> None:
+    (folder / "rules.yaml").write_text(RULES)
+    (folder / "topics.yaml").write_text("topics:\n- name: app\n  format: text\n  patterns:\n  - (?P<level>x\n")
+    result = run("check")
+    assert (result.exit_code, "topics.yaml:5: topics.0.patterns.0: not RE2" in result.output) == (1, True)
+
+
+NGINX_TOPIC = "topics: [{name: web, format: nginx, count_labels: [status]}]"
+NGINX_LINE = '10.0.0.9 - - [22/Nov/2026:11:59:58 +0200] "GET /a HTTP/1.1" 502 5 "-" "curl"'
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "said"),
+    [
+        (NGINX_LINE, 0, ["2026-11-22 09:59:58.000000 UTC", "ERROR", "label.status 502", "1 records, 1 read"]),
+        (f"{NGINX_LINE}\n\n[/red]\x1b[2J", 1, ["[/red]\\x1b[2J", "2 records, 1 read", "1 × not in nginx's combined"]),
+        ("", 1, ["0 records, 0 read"]),
+    ],
+    ids=["read", "one is not", "nothing"],
+)
+def test_try_format_shows_what_becomes_of_a_line(folder: Path, lines: str, code: int, said: list[str]) -> None:
+    (folder / "topics.yaml").write_text(NGINX_TOPIC)
+    result = CliRunner().invoke(app, ["try-format", "web", "-"], input=lines)
+    assert (result.exit_code, [each for each in said if each not in result.output]) == (code, [])
+
+
+def test_try_format_takes_a_file_as_one_record(folder: Path) -> None:
+    (folder / "topics.yaml").write_text("topics: [{name: text, format: text}]")
+    (folder / "sample").write_text("ERROR no\nTraceback (most recent call last):\n  x\nKeyError: 1\n")
+    result = run("try-format", "text", "sample", "--whole")
+    assert (result.exit_code, "exception_type KeyError" in result.output) == (0, True)
+
+
+def test_try_format_names_a_topic_it_does_not_know(folder: Path) -> None:
+    (folder / "topics.yaml").write_text(NGINX_TOPIC)
+    result = CliRunner().invoke(app, ["try-format", "wbe", "-"], input="x")
+    assert (result.exit_code, "has no topic 'wbe'; did you mean 'web'?" in result.output) == (1, True)
+
+
 def test_status_says_when_nothing_evaluates(database: Database) -> None:
     assert "No rule has ever been evaluated" in run("status").output
 

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faultline.cli.common import console, read_settings
+from faultline.cli.common import console, plain_errors, read_settings
+
+if TYPE_CHECKING:
+    from faultline.settings import TopicConfig
 
 app = typer.Typer()
 
@@ -81,6 +84,40 @@ def rehearse_files(
     for fault in faults:
         print(fault, file=sys.stderr)
     raise typer.Exit(1 if faults or not all(result.ok for result in results) else 0)
+
+
+@app.command("try-format")
+def try_format(
+    topic: Annotated[str, typer.Argument(help="A topic of the topics file.")],
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="Records, one a line; - for what is typed or piped in.")],
+    topics: Annotated[Path | None, typer.Option(help="The topics file; that of the settings unless given.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="The file is one record, of many lines.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Records to show; all are read.")] = 20,
+) -> None:
+    """Show what a topic's format makes of sample records: times, levels, services, labels, fingerprints."""
+    from faultline.cli.samples import print_samples
+    from faultline.records.samples import read_samples
+
+    with plain_errors():
+        config = _topic(topic, topics or read_settings().topics_file)
+    text = file.read()
+    values = [text] if whole else [line for line in text.split(b"\n") if line.strip()]
+    samples = read_samples(values, config)
+    print_samples(samples, limit)
+    raise typer.Exit(1 if not samples or any(sample.error for sample in samples) else 0)
+
+
+def _topic(name: str, path: Path) -> TopicConfig:
+    from faultline.errors import ConfigurationError, Fault, PermanentError
+    from faultline.settings import load_topics, nearest
+
+    try:
+        known = {topic.name: topic for topic in load_topics(path.read_text(encoding="utf-8"), str(path)).topics}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Fault(str(path), 0, f"cannot be read: {error}")]) from error
+    if name not in known:
+        raise PermanentError(f"{path} has no topic {name!r}{nearest(name, known)}")
+    return known[name]
 
 
 def _beside(file: Path) -> Callable[[str], str]:
