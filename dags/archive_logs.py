@@ -9,6 +9,10 @@ at the end of the run's data interval. A retry, a late run or a run after a paus
 **By hand:** *Trigger* archives up to now. Choose `topics` to narrow it, `verify` to prove the tables afterwards,
 `dry_run` to see the plan in the log of `plan` and append nothing.
 
+**Settings:** the Variable `faultline_settings`, an object such as `{archive_group_partitions: 4}`, overrides the
+environment, and `settings` in the form overrides both for one run. A faulty Variable leaves its last good version in
+force and says so in the log and to the operators; a faulty form fails the run.
+
 **Backfill:** any interval, any number of times, beside live runs. What is archived already is not appended again; a
 backfill run proves the tables instead.
 
@@ -17,7 +21,8 @@ backfill run proves the tables instead.
 - *HDFS in safe mode, Kafka away:* retried with backoff; the next run catches up, nothing is lost while Kafka keeps it.
 - *HDFS that neither answers nor refuses:* a task without progress for ten minutes ends itself and is retried.
 - *Offsets no longer in Kafka, or no such topic:* one `append`, named after the topic, fails at once and says why, with
-  the exact lost range. Nothing of the topic is skipped; the other topics are archived.
+  the exact lost range. Nothing of the topic is skipped; the other topics are archived. With `lost_records: record_gap`
+  in `topics.yaml` the range is written down as lost instead, and the archive goes on behind it.
 - *Superseded:* another run wrote the same range first. The retry finds nothing left to do.
 
 Schedule: the cron expression in `FAULTLINE_ARCHIVE_SCHEDULE`, every ten minutes unless set.
@@ -52,8 +57,14 @@ PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
             [], type="array", items={"type": "string"}, title="Topics", description="none: all of topics.yaml"
         ),
         "verify": Param(False, type="boolean", title="Verify afterwards", description="prove each table once appended"),
+        "deep": Param(
+            False, type="boolean", title="Deep proof", description="when verifying, compare every byte with Kafka's"
+        ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="show the plan in the log and append nothing"
+        ),
+        "settings": Param(
+            {}, type="object", title="Settings", description="for this run only, such as {archive_batch_rows: 50000}"
         ),
     },
     tags=["faultline", "archive"],
@@ -69,9 +80,9 @@ def archive_logs() -> None:
         from faultline.steps.archive_plan import plan_archive_run
 
         by_hand = dag_run.run_type == "manual" or data_interval_end is None
-        with watchdog(PATIENCE), decisions(), kafka() as source:
+        with watchdog(PATIENCE), decisions(), kafka(config := settings(params["settings"])) as source:
             return plan_archive_run(
-                settings(),
+                config,
                 source,
                 until=utc_now() if by_hand else data_interval_end,
                 topics=params["topics"],
@@ -79,7 +90,7 @@ def archive_logs() -> None:
             )
 
     @task(map_index_template="{{ group_name }}")
-    def append(group: dict[str, Any]) -> dict[str, Any]:
+    def append(group: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Append one group's ranges; returns what was written."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, kafka, settings, watchdog
@@ -87,8 +98,8 @@ def archive_logs() -> None:
         from faultline.steps.archive import append_group
 
         get_current_context()["group_name"] = group["name"]  # the UI names the mapped task by it
-        with watchdog(PATIENCE) as step, decisions(), kafka() as source:
-            return append_group(settings(), source, group, checkpoint=step)
+        with watchdog(PATIENCE) as step, decisions(), kafka(config := settings(params["settings"])) as source:
+            return append_group(config, source, group, checkpoint=step)
 
     @task(trigger_rule="none_failed")
     def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
@@ -99,8 +110,9 @@ def archive_logs() -> None:
 
         if params["dry_run"] or not (params["verify"] or dag_run.run_type == "backfill"):
             return []
-        with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka() as source:
-            return [report.to_dict() for report in require_proof(verify_topics(settings(), source, params["topics"]))]
+        with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka(config := settings(params["settings"])) as source:
+            reports = verify_topics(config, source, params["topics"], deep=params["deep"])
+            return [report.to_dict() for report in require_proof(reports)]
 
     append.expand(group=plan()) >> verify()
 

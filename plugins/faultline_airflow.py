@@ -6,9 +6,11 @@ Every heavy import sits inside a function: Airflow imports this file in each of 
 from __future__ import annotations
 
 import faulthandler
+import hashlib
+import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,23 +22,62 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from faultline.adapters.kafka import KafkaSource
+    from faultline.errors import ConfigurationError
     from faultline.settings import Settings
     from faultline.steps.alerts import AlertWatch
 
+log = logging.getLogger(__name__)
 
-def settings() -> Settings:
-    """Faultline's settings as this Airflow component sees them: the ``FAULTLINE_*`` environment."""
-    from faultline.settings import Settings
 
-    return Settings()
+# An object of settings, in YAML or JSON, and a copy of its last version without a fault.
+VARIABLE, LAST_GOOD = "faultline_settings", "faultline_settings_last_good"
+
+
+def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Faultline's settings in a task: the ``FAULTLINE_*`` environment, over it the Variable, over it a run's Params.
+
+    A faulty Variable is an error in the log that names the field, and a message to the operators; its last good version
+    stays in force. Faulty Params are a ConfigurationError.
+    """
+    from airflow.sdk import Variable
+
+    from faultline.errors import ConfigurationError
+    from faultline.settings import load_settings
+
+    text: str = Variable.get(VARIABLE, default="{}")
+    good: str = Variable.get(LAST_GOOD, default="{}")
+    try:
+        load_settings(text, f"Variable {VARIABLE}")
+    except ConfigurationError as error:
+        _say_faulty(text, error, load_settings(good, f"Variable {LAST_GOOD}"))
+        return load_settings(good, f"Variable {LAST_GOOD}", overrides)
+    if text != good:
+        Variable.set(LAST_GOOD, text)
+    return load_settings(text, f"Variable {VARIABLE}", overrides)
+
+
+def _say_faulty(text: str, error: ConfigurationError, in_force: Settings) -> None:
+    from faultline.model import utc_now
+    from faultline.steps.meta import tell_operators
+
+    log.error("%s\nThe last good version stays in force.", error)
+    tell_operators(
+        in_force,
+        "SettingsFaulty",
+        {"variable": VARIABLE},
+        f"{error}; the last good version stays in force",
+        identity=f"settings:{hashlib.sha256(text.encode()).hexdigest()[:16]}",
+        at=utc_now(),
+    )
 
 
 @contextmanager
-def kafka() -> Iterator[KafkaSource]:
+def kafka(config: Settings | None = None) -> Iterator[KafkaSource]:
     """The Kafka of the settings, closed afterwards."""
     from faultline.adapters.kafka import KafkaSource
 
-    with KafkaSource(settings().kafka_bootstrap_servers, settings().kafka_properties) as source:
+    config = config or settings()
+    with KafkaSource(config.kafka_bootstrap_servers, config.kafka_properties) as source:
         yield source
 
 

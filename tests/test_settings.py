@@ -1,11 +1,14 @@
-"""What ``topics.yaml`` may say; a fault names its line."""
+"""What ``topics.yaml`` and objects of settings may say; a fault names its line."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import pytest
 
 from faultline.errors import ConfigurationError
-from faultline.settings import load_topics
+from faultline.settings import load_settings, load_topics
 
 FAULTS = {
     "outside the archive": ("topics:\n- name: ../x\n", "topics.yaml:2: topics.0.name: not a topic's name: '../x'"),
@@ -115,3 +118,31 @@ def test_one_name_of_a_field_needs_no_list() -> None:
 def test_levels_of_a_topic_may_be_numbers_and_of_any_case() -> None:
     [topic] = load_topics("topics: [{name: app, levels: {30: info, audit: Warning}}]").topics
     assert topic.levels == {"30": "INFO", "AUDIT": "WARNING"}
+
+
+def test_an_object_of_settings_overrides_the_environment_and_a_runs_own_override_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAULTLINE_ARCHIVE_BATCH_ROWS", "1")
+    monkeypatch.setenv("FAULTLINE_ARCHIVE_GROUP_PARTITIONS", "1")
+    monkeypatch.setenv("FAULTLINE_COUNT_BUCKET", "1s")
+    found = load_settings("{archive_batch_rows: 2, archive_group_partitions: 2}", "it", {"archive_batch_rows": 3})
+    assert (found.archive_batch_rows, found.archive_group_partitions) == (3, 2)
+    assert found.count_bucket.total_seconds() == 1
+
+
+SETTINGS_FAULTS = {
+    "no number": ("archive_batch_rows: many", {}, "it:1: archive_batch_rows: Input should be a valid integer"),
+    "no such setting": ("{archive_batch_row: 5}", {}, "unknown field 'archive_batch_row'; did you mean"),
+    "no duration": ("\nevent_time_span: soon", {}, "it:2: event_time_span: not a duration: 'soon'"),
+    "no object": ("[1, 2]", {}, "it:1: not an object of settings"),
+    "nothing": ("", {}, "it:1: not an object of settings"),
+    "no YAML": ("{", {}, "it:1: not YAML"),
+    "a run's own": ("{}", {"archive_batch_rows": 0}, "Params:1: archive_batch_rows: Input should be greater"),
+}
+
+
+@pytest.mark.parametrize(("text", "overrides", "fault"), SETTINGS_FAULTS.values(), ids=SETTINGS_FAULTS)
+def test_a_fault_in_settings_names_the_field(text: str, overrides: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(fault)):
+        load_settings(text, "it", overrides)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,6 +115,20 @@ class Settings(BaseSettings):
     task_budget: PositiveDuration = Field(
         default=timedelta(minutes=5), description="how long one run of watch_errors lasts"
     )
+
+
+def load_settings(text: str, source: str, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The environment's settings, over them those of a YAML or JSON object, over them ``overrides`` of a run.
+
+    ConfigurationError with every fault; ``source`` names the object in it.
+    """
+    Settings()  # what is wrong in the environment must not be blamed on the object
+    if not isinstance(data := parse_yaml(text, source), Mapping):
+        raise ConfigurationError([Fault(source, 1, "not an object of settings, such as {archive_batch_rows: 100000}")])
+    settings = load_yaml(Settings, text, source)
+    if not overrides:
+        return settings
+    return load_yaml(Settings, json.dumps({**_plain(data), **overrides}), "Params")
 
 
 class StrictModel(BaseModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def run(**conf: Any) -> Any:
     from archive_logs import archive_logs_dag
 
     # dag.test leaves a run's conf in the DAG's params, so each run names them all.
-    form = {"topics": [], "verify": False, "dry_run": False}
+    form = {"topics": [], "verify": False, "deep": False, "dry_run": False, "settings": {}}
     return archive_logs_dag.test(run_conf=form | conf, logical_date=datetime.now(UTC))
 
 
@@ -56,7 +57,7 @@ def test_a_run_archives_every_record_and_a_second_one_adds_nothing(topics: dict[
     assert rows(topics) == [0, 0]
     assert run(verify=True).state == "success"
     assert rows(topics) == [104, 104]
-    assert run(verify=True).state == "success"
+    assert run(verify=True, deep=True).state == "success"
     assert rows(topics) == [104, 104]
     for topic, url in topics.items():
         broken = TopicTable.open(url, topic).query("SELECT raw, parse_error FROM logs WHERE parse_error IS NOT NULL")
@@ -77,6 +78,53 @@ def test_a_form_chooses_topics(topics: dict[str, str]) -> None:
     assert rows({first: topics[first]}) == [104]
     with pytest.raises(Exception, match="there is no table"):
         rows({second: topics[second]})
+
+
+@pytest.fixture
+def variable() -> Iterator[Callable[[str], None]]:
+    """Sets the Variable of settings, as the UI does."""
+    from airflow.models import Variable
+
+    yield lambda text: Variable.set("faultline_settings", text)
+    Variable.delete("faultline_settings")
+    Variable.delete("faultline_settings_last_good")
+
+
+def groups(topics: Mapping[str, str]) -> int:
+    """How many appends wrote to the first topic."""
+    topic, url = next(iter(topics.items()))
+    return len({commit.version for commit in TopicTable.open(url, topic).commits()})
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_variable_overrides_the_environment_and_a_form_overrides_both(
+    topics: dict[str, str], variable: Callable[[str], None]
+) -> None:
+    first = next(iter(topics))
+    assert run(topics=[first], dry_run=True).state == "success"  # two partitions, by the environment one a group
+    variable("archive_group_partitions: 8\narchive_batch_rows: 60")
+    assert run(topics=[first], settings={"archive_batch_rows": 1000}).state == "success"
+    assert groups(topics) == 1
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_faulty_variable_leaves_its_last_good_version_in_force(
+    topics: dict[str, str], variable: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = next(iter(topics))
+    variable("{archive_group_partitions: 8}")
+    assert run(topics=[first], dry_run=True).state == "success"
+    variable("{archive_group_partitions: none, archive_batch_row: 5}")
+    with caplog.at_level(logging.ERROR):
+        assert run(topics=[first]).state == "success"
+    assert "Variable faultline_settings:1: archive_group_partitions: Input should be a valid integer" in caplog.text
+    assert "unknown field 'archive_batch_row'; did you mean 'archive_batch_rows'?" in caplog.text
+    assert groups(topics) == 1
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_faulty_form_fails_the_run(topics: dict[str, str]) -> None:
+    assert run(settings={"archive_batch_rows": 0}).state == "failed"
 
 
 def test_live_runs_cover_whole_intervals_without_catching_up() -> None:
