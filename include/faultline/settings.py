@@ -27,6 +27,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -293,9 +294,7 @@ def load_yaml(model: type[Model], text: str, file: str) -> Model:
     except ValidationError as error:
         raise ConfigurationError(
             [
-                Fault(
-                    file, line_of(data, detail["loc"]), _sentence(model, detail["loc"], detail["type"], detail["msg"])
-                )
+                Fault(file, line_of(data, detail["loc"]), _sentence(model, _in_document(data, detail["loc"]), detail))
                 for detail in error.errors()
             ]
         ) from None
@@ -344,13 +343,31 @@ def _plain(data: Any) -> Any:
     return data
 
 
-def _sentence(model: type[BaseModel], path: tuple[str | int, ...], kind: str, message: str) -> str:
+def _sentence(model: type[BaseModel], path: tuple[str | int, ...], detail: ErrorDetails) -> str:
     where = ".".join(str(step) for step in path)
-    if kind == "extra_forbidden":
+    if detail["type"] == "extra_forbidden":
         return f"unknown field {path[-1]!r}{nearest(str(path[-1]), _field_names(model) - {path[-1]})}"
-    if kind == "missing":
+    if detail["type"] == "missing":
         return f"missing field {where!r}"
-    return f"{where}: {message.removeprefix('Value error, ')}" if where else message
+    if detail["type"] == "union_tag_invalid":
+        tag, known = str(detail["ctx"]["tag"]), detail["ctx"]["expected_tags"].replace("'", "")
+        return f"{where}: unknown type {tag!r}{nearest(tag, known.split(', '))}; there are {known}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _in_document(data: Any, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path without the names of the kinds that pydantic puts into it; the last step may be what is missing."""
+    steps: list[str | int] = []
+    for number, step in enumerate(path, 1):
+        if isinstance(data, Mapping) and step in data:
+            data = data[step]
+        elif isinstance(data, list) and isinstance(step, int):
+            data = data[step] if step < len(data) else None
+        elif number < len(path):
+            continue
+        steps.append(step)
+    return tuple(steps)
 
 
 def _field_names(model: type[BaseModel]) -> set[str]:

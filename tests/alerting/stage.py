@@ -9,6 +9,7 @@ from typing import Any
 
 from faultline.alerting.alerts import Alert, Evaluation
 from faultline.alerting.evaluation import evaluate
+from faultline.alerting.memory import Memory
 from faultline.alerting.rules import Rules, load_rules
 from faultline.model import AlertState, ErrorCount, Labels, Notification, NotificationKind
 
@@ -73,9 +74,10 @@ class Stage:
         self.lateness = lateness
         self.stalled = stalled
         self.events: list[tuple[float, ErrorCount]] = []
-        self.alerts: tuple[Alert, ...] = ()
-        self.since: datetime | None = None
+        self.memory = Memory.restore(rules, BUCKET)
+        self.evaluated = float("-inf")
         self.history: list[tuple[float, Evaluation]] = []
+        self.remembered: list[tuple[Alert, ...]] = []
 
     def fail(self, service: str, seconds: Iterable[float], *, arrives: float | None = None, **labels: str) -> Stage:
         """The service logs an error at each of the seconds, in production unless labels say otherwise."""
@@ -88,12 +90,13 @@ class Stage:
     def evaluate_at(self, at: float) -> Evaluation:
         """One evaluation."""
         watermark = None if self.stalled else second(at - self.lateness)
-        counts = [row for arrived, row in self.events if arrived <= at]
-        evaluation = evaluate(
-            self.rules, self.alerts, counts, at=second(at), watermark=watermark, bucket=BUCKET, since=self.since
-        )
-        self.alerts, self.since = evaluation.alerts, watermark
+        if self.memory.rules is not self.rules:
+            self.restart(at)
+        counts = [row for arrived, row in self.events if self.evaluated < arrived <= at]
+        self.evaluated = at
+        evaluation = evaluate(self.memory, counts, at=second(at), watermark=watermark)
         self.history.append((at, evaluation))
+        self.remembered.append(self.alerts)
         return evaluation
 
     def run(self, until: int, *, start: int = 0, every: int = 1) -> Stage:
@@ -101,6 +104,19 @@ class Stage:
         for at in range(start, until + 1, every):
             self.evaluate_at(at)
         return self
+
+    def restart(self, at: float) -> None:
+        """A new process, which has what the old one stored."""
+        old = self.memory
+        counts = [row for arrived, row in self.events if arrived <= self.evaluated]
+        self.memory = Memory.restore(
+            self.rules, BUCKET, alerts=self.alerts, since=old.since, watched=old.watched, counts=counts
+        )
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Everything remembered now."""
+        return tuple(sorted(self.memory.alerts.values(), key=lambda alert: (alert.starts_at, alert.episode)))
 
     @property
     def notifications(self) -> list[Notification]:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultline.alerting.alerts import Alert, SuppressionOutcome
-from faultline.alerting.causes import explain
-from faultline.model import AlertState, AlertSummary, ErrorCount, Labels, NotificationKind
+from faultline.alerting.causes import KnownCauses, explain
+from faultline.model import AlertKey, AlertState, AlertSummary, ErrorCount, Labels, NotificationKind
 from tests.alerting.stage import BUCKET, Stage, chain, write_rules
 
 CHAINS = [chain("A", "B", "D"), chain("A", "C", "D", hold="0s", recovery_grace="0s"), chain("D", "E", within="20s")]
@@ -54,9 +54,9 @@ outages = st.builds(
 @given(outages)
 @settings(max_examples=100, deadline=None)
 def test_nothing_is_suppressed_without_a_root_that_pages_or_waits_to_page(stage: Stage) -> None:
-    for _, evaluation in stage.history:
-        states = {alert.episode: alert.state for alert in evaluation.alerts}
-        for alert in evaluation.alerts:
+    for alerts in stage.remembered:
+        states = {alert.episode: alert.state for alert in alerts}
+        for alert in alerts:
             if alert.state is AlertState.SUPPRESSED:
                 assert states[alert.causes[0].episode] in (AlertState.FIRING, AlertState.HELD)
 
@@ -64,12 +64,13 @@ def test_nothing_is_suppressed_without_a_root_that_pages_or_waits_to_page(stage:
 @given(outages)
 @settings(max_examples=100, deadline=None)
 def test_whatever_pages_is_a_root(stage: Stage) -> None:
-    for _, evaluation in stage.history:
-        known: dict[str, list[Alert]] = {}
-        for alert in evaluation.alerts:
-            known.setdefault(alert.key.rule, []).append(alert)
+    for (_, evaluation), alerts in zip(stage.history, stage.remembered, strict=True):
+        by_rule: dict[str, dict[AlertKey, Alert]] = {}
+        for alert in alerts:
+            by_rule.setdefault(alert.key.rule, {})[alert.key] = alert
+        known = KnownCauses(by_rule, {alert.episode: alert for alert in alerts})
         paged = {sent.episode for sent in evaluation.notifications if sent.kind in PAGES}
-        for alert in evaluation.alerts:
+        for alert in alerts:
             if alert.episode in paged:
                 assert not explain(replace(alert, told=()), stage.rules.graph, known, BUCKET).active
 

@@ -116,7 +116,7 @@ def test_every_value_survives_json() -> None:
     stage = outage().run(120, every=3)
     for _, evaluation in stage.history:
         for kind, values in {
-            Alert: evaluation.alerts,
+            Alert: evaluation.changed,
             Transition: evaluation.transitions,
             Notification: evaluation.notifications,
             Suppression: evaluation.suppressions,

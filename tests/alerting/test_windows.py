@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultline.alerting.rulefile import FrequencyRule
-from faultline.alerting.windows import Series, by_labels, horizon, series_of, survey
-from faultline.model import Labels
+from faultline.alerting.rulekinds import FrequencyRule
+from faultline.alerting.tallies import Tallies, Tally
+from faultline.alerting.windows import horizon, survey
+from faultline.model import AlertKey, ErrorCount, Labels
 from tests.alerting.stage import BUCKET, Stage, count, second, write_rules
 
 
 def rule(**fields: object) -> FrequencyRule:
     return FrequencyRule.model_validate({"alert": "A", "num_events": 3, "timeframe": "30s", **fields})
+
+
+def tally(rows: Iterable[ErrorCount]) -> Tally:
+    tallies = Tallies([rule()])
+    tallies.add(rows)
+    return tallies.of["A"].get(AlertKey("A", Labels()), Tally())
 
 
 @pytest.mark.parametrize(
@@ -47,7 +55,7 @@ def test_a_horizon_has_every_window_not_final_before(
 def test_the_threshold_is_crossed_by_enough_records_in_the_timeframe(
     events: list[float], first_over: float | None, over: bool
 ) -> None:
-    series = Series(tuple(count(at) for at in events))
+    series = tally(count(at) for at in events)
     activity = survey(series, rule(), horizon(second(35), second(30), None, BUCKET))
     assert activity.first_over == (None if first_over is None else second(first_over))
     assert activity.over is over
@@ -61,7 +69,7 @@ def test_the_threshold_is_crossed_by_enough_records_in_the_timeframe(
 def test_any_burst_inside_the_timeframe_less_one_bucket_is_caught(start: float, gaps: list[float], span: float) -> None:
     places = [sum(gaps[: number + 1]) / (sum(gaps) or 1) for number in range(len(gaps))]
     events = [start, *(start + place * span for place in places)]
-    series = Series(tuple(count(at) for at in events))
+    series = tally(count(at) for at in events)
     frequency = rule(num_events=len(events))
     assert survey(series, frequency, horizon(second(events[-1]), second(0), None, BUCKET)).over
 
@@ -120,10 +128,11 @@ def test_a_second_episode_has_its_own_page_and_resolve() -> None:
 def test_an_absent_label_is_absent_from_the_identity() -> None:
     frequency = rule(query_key=["service", "host"], topics=["app"])
     rows = [count(1, service="s", host="h", topic="app"), count(2, service="s", topic="app"), count(3, service="s")]
-    keys = series_of(frequency, by_labels(rows))
-    assert [key.labels for key in keys] == [Labels(service="s", host="h"), Labels(service="s")]
+    tallies = Tallies([frequency])
+    tallies.add(rows)
+    assert [key.labels for key in tallies.of["A"]] == [Labels(service="s", host="h"), Labels(service="s")]
 
 
 def test_a_timeframe_is_rounded_up_to_whole_buckets() -> None:
-    series = Series((count(0, 3),))
+    series = tally([count(0, 3)])
     assert survey(series, rule(timeframe="25s"), horizon(second(29), second(29), None, timedelta(seconds=10))).over

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from faultline.adapters.database import Database
+from faultline.adapters.database import BatchMark, Database
 from faultline.alerting.counts import merge_counts
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import TopicPartition
@@ -200,3 +200,21 @@ def test_a_database_that_cannot_be_opened_says_whether_waiting_helps(
 ) -> None:
     with pytest.raises(kind, match=words):
         Database(url).positions([P0])
+
+
+def test_new_counts_are_those_of_batches_that_the_mark_does_not_know(database: Database) -> None:
+    database.record_counts([span(0, 10)], [count(10)])
+    mark = database.batch_mark()
+    database.record_counts([span(10, 15)], [count(5, bucket=1)])
+    assert database.counts_between(["app-logs"], NOON, NOON + 10 * BUCKET, mark) == [count(10)]
+    new, mark = database.new_counts(["app-logs"], mark)
+    assert new == [count(5, bucket=1)]
+    assert database.new_counts(["app-logs"], mark) == ([], mark)
+
+
+def test_a_batch_that_is_committed_after_one_that_began_later_is_new(database: Database) -> None:
+    for number in range(3):
+        database.record_counts([span(number, number + 1)], [count(1, bucket=number)])
+    without_the_second = BatchMark(0, database.batch_mark().above - {2})
+    new, mark = database.new_counts(["app-logs"], without_the_second)
+    assert (new, mark) == ([count(1, bucket=1)], database.batch_mark())

@@ -9,10 +9,10 @@ from threading import Barrier
 import pytest
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Sample
+from faultline.alerting.alerts import Sample, Term
 from faultline.dispatch.delivery import OutboxState
 from faultline.errors import Fault, Superseded
-from faultline.model import AlertState
+from faultline.model import AlertKey, AlertState, Labels
 from tests.contracts.values import NOON, SECOND, alert, evaluation, notification
 
 
@@ -35,16 +35,27 @@ def test_everyone_who_takes_a_lease_at_once_gets_a_token_of_their_own(database_u
         assert sorted(pool.map(take, range(4))) == [1, 2, 3, 4]
 
 
-def test_alerts_are_exactly_what_the_last_evaluation_remembered(database: Database) -> None:
+def test_alerts_are_what_changed_over_what_was_remembered(database: Database) -> None:
     lease = database.acquire_lease("alerts", "run 1")
     down, failed = alert(), alert(AlertState.SUPPRESSED, rule="CheckoutFailed")
     database.record_evaluation(lease, evaluation(alerts=(failed, down)))
     assert sorted(database.alerts(), key=lambda found: found.key.rule) == [failed, down]
     down = replace(down, count=99, samples=(Sample("NUL \x00 数据库", "app-logs", 0, 7),))
-    database.record_evaluation(lease, evaluation(alerts=(down,), at=NOON + SECOND))
+    database.record_evaluation(lease, replace(evaluation(alerts=(down,)), forgotten=(failed.episode,)))
     assert database.alerts() == [down]
-    database.record_evaluation(lease, evaluation(alerts=(down, failed), at=NOON + 2 * SECOND))
+    database.record_evaluation(lease, evaluation(alerts=(failed,), at=NOON + 2 * SECOND))
     assert len(database.alerts()) == 2
+
+
+def test_terms_and_the_rules_that_are_watched_are_kept(database: Database) -> None:
+    lease = database.acquire_lease("alerts", "run 1")
+    term = Term(AlertKey("NewService", Labels(service="数 \x00")), NOON, NOON)
+    database.record_evaluation(lease, replace(evaluation(), terms=(term,), watched=("NewService",)))
+    later = replace(term, seen_at=NOON + SECOND)
+    database.record_evaluation(lease, replace(evaluation(), terms=(later,)))
+    assert database.terms(["NewService"]) == [later]
+    assert database.terms(["Another"]) == []
+    assert database.watched_rules() == {"NewService": NOON}
 
 
 def test_the_watermark_of_the_last_evaluation_is_kept(database: Database) -> None:

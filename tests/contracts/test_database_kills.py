@@ -16,7 +16,7 @@ from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, ev
 from tests.contracts.values import NOON, P0, P1, SECOND, alert, count, evaluation, notification
 
 COUNT_STEPS = ["counts:position", "counts:batch", "counts:labels", "counts:rows", "counts:committed"]
-EVALUATION_STEPS = ["lease", "alerts", "transitions", "suppressions", "outbox", "committed"]
+EVALUATION_STEPS = ["lease", "alerts", "terms", "transitions", "suppressions", "outbox", "committed"]
 
 
 def kill_at(step: str, database_url: str, job: str, sent: Path | None = None) -> None:

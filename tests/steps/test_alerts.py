@@ -14,7 +14,8 @@ from faultline.dispatch.delivery import OutboxState
 from faultline.errors import Superseded, TransientError
 from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
-from faultline.steps.alerts import AlertWatch, begin_watch, current_partitions
+from faultline.steps.alerts import AlertWatch, begin_watch
+from faultline.steps.evaluator import current_partitions
 from faultline.steps.topics import topics_in_force
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -145,7 +146,8 @@ def test_broken_rules_leave_the_last_good_ones_in_force_and_say_where(
         assert len(watch.evaluate().notifications) == 1
     assert any(fault in str(found) for found in database.rule_faults())
     with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
-        assert [alert.state for alert in watch.evaluate().alerts] == [AlertState.FIRING]
+        watch.evaluate()
+        assert [alert.state for alert in database.alerts()] == [AlertState.FIRING]
         settings.rules_file.write_text(RULES)
         watch.evaluate()
     assert database.rule_faults() == []
@@ -159,7 +161,8 @@ def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, dat
         assert len(watch.evaluate().notifications) == 1
     assert "topics.yaml:1: unknown field 'forma'; did you mean 'format'?" in str(database.rule_faults()[0])
     with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
-        assert [alert.state for alert in watch.evaluate().alerts] == [AlertState.FIRING]
+        watch.evaluate()
+        assert [alert.state for alert in database.alerts()] == [AlertState.FIRING]
     assert [topic.name for topic in topics_in_force(settings, database).topics] == ["app-logs"]
 
 

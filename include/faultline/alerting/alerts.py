@@ -121,17 +121,30 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """What a new_term rule knows of one term: where it was new, if it was, and about when it was last seen."""
+
+    alert: AlertKey
+    novel_at: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Everything one evaluation decided; to be stored as a whole or not at all.
 
-    ``alerts`` replaces what was remembered before; ``transitions`` and ``notifications`` are new; ``suppressions`` are
-    the rows of the ledger that were opened, changed or closed.
+    ``changed`` are the alerts that are not what they were, ``forgotten`` the episodes to remember no longer;
+    ``transitions`` and ``notifications`` are new; ``suppressions`` are the rows of the ledger that were opened, changed
+    or closed; ``terms`` are those that were seen, ``watched`` the rules that were evaluated for the first time.
     """
 
     at: datetime
     watermark: datetime | None
     rules_hash: str
-    alerts: tuple[Alert, ...]
+    changed: tuple[Alert, ...]
     transitions: tuple[Transition, ...]
     notifications: tuple[Notification, ...]
     suppressions: tuple[Suppression, ...]
+    forgotten: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
+    watched: tuple[str, ...] = ()

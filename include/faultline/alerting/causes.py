@@ -11,12 +11,47 @@ from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Cause
 from faultline.alerting.chains import ChainGraph, Path
-from faultline.model import AlertState
+from faultline.model import AlertKey, AlertState
 
 # A cause counts while it is any of these; held and suppressed ones have a page of their own ahead, or of their root.
 ACTIVE = frozenset({AlertState.FIRING, AlertState.HELD, AlertState.SUPPRESSED})
 
-KnownAlerts = Mapping[str, Sequence[Alert]]
+Names = tuple[str, ...]
+
+
+class KnownCauses:
+    """The alerts that may explain others, found by their rule and the labels that a path binds.
+
+    Live ones and remembered ones; ``by_rule`` has the last episode of each alert. What is found for a rule is kept:
+    ask for a rule's alerts only when all of them have been evaluated.
+    """
+
+    def __init__(self, by_rule: Mapping[str, Mapping[AlertKey, Alert]], by_episode: Mapping[str, Alert]) -> None:
+        self._by_rule = by_rule
+        self._by_episode = by_episode
+        self._found: dict[tuple[str, Names], dict[Names, list[Alert]]] = {}
+
+    def bound(self, path: Path, effect: Mapping[str, str]) -> Sequence[Alert]:
+        """The alerts of the path's cause whose labels agree with the effect's."""
+        pairs = sorted(path.equal)
+        if not path.could_bind(effect):
+            return ()
+        names = tuple(name for name, _ in pairs)
+        index = self._found.get((path.cause, names))
+        if index is None:
+            index = self._found[path.cause, names] = self._index(path.cause, names)
+        return index.get(tuple(effect[other] for _, other in pairs), ())
+
+    def episode(self, name: str) -> Alert | None:
+        """The episode of that name."""
+        return self._by_episode.get(name)
+
+    def _index(self, rule: str, names: Names) -> dict[Names, list[Alert]]:
+        index: dict[Names, list[Alert]] = {}
+        for alert in self._by_rule.get(rule, {}).values():
+            if all(name in alert.labels for name in names):
+                index.setdefault(tuple(alert.labels[name] for name in names), []).append(alert)
+        return index
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +85,14 @@ class _Link:
         return self.alert.recovering_from if self.alert.state is AlertState.RECOVERING else self.alert.ends_at
 
 
-def explain(effect: Alert, graph: ChainGraph, known: KnownAlerts, bucket: timedelta) -> Explanation:
-    """Everyone who explains the effect. ``known`` has alerts by rule, those of possible causes already evaluated."""
+_UNEXPLAINED = Explanation()
+
+
+def explain(effect: Alert, graph: ChainGraph, known: KnownCauses, bucket: timedelta) -> Explanation:
+    """Everyone who explains the effect. ``known`` has those of possible causes, already evaluated."""
     links = [link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)]
+    if not links:
+        return _UNEXPLAINED
     active = [link for link in links if link.active]
     ended = [link for link in links if not link.active]
     return Explanation(
@@ -63,22 +103,21 @@ def explain(effect: Alert, graph: ChainGraph, known: KnownAlerts, bucket: timede
     )
 
 
-def _links(effect: Alert, graph: ChainGraph, known: KnownAlerts) -> Iterator[_Link]:
+def _links(effect: Alert, graph: ChainGraph, known: KnownCauses) -> Iterator[_Link]:
     for path in graph.paths_to(effect.key.rule):
-        for cause in known.get(path.cause, ()):
-            if path.binds(cause.labels, effect.labels):
-                yield _Link(cause, path.rules, path)
+        for cause in known.bound(path, effect.labels):
+            yield _Link(cause, path.rules, path)
 
 
-def _roots_beyond(links: Iterable[_Link], known: KnownAlerts) -> Iterator[_Link]:
+def _roots_beyond(links: Iterable[_Link], known: KnownCauses) -> Iterator[_Link]:
     """The roots of suppressed causes: a cause knows its own even where labels do not compose over the whole path."""
     suppressed = sorted((link for link in links if link.alert.state is AlertState.SUPPRESSED), key=_upstream_first)
     nearest = {link.alert.causes[0].episode: link for link in suppressed}
     for episode, link in nearest.items():
         root = link.alert.causes[0]
-        for alert in known.get(root.alert.rule, ()):
-            if alert.episode == episode and alert.state in ACTIVE:
-                yield _Link(alert, (*root.path, *link.rules[1:]), link.path)
+        alert = known.episode(episode)
+        if alert is not None and alert.state in ACTIVE:
+            yield _Link(alert, (*root.path, *link.rules[1:]), link.path)
 
 
 def _in_time(link: _Link, effect: Alert, bucket: timedelta) -> bool:

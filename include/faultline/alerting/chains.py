@@ -76,7 +76,19 @@ class ChainGraph:
 
     def has_effects(self, rule: str) -> bool:
         """Whether the rule causes anything."""
-        return any(edge.cause == rule for edge in self.edges)
+        return rule in self._causing
+
+    def ancestors(self, rule: str) -> frozenset[str]:
+        """Every rule that a path leads from to this one."""
+        return self._ancestors[rule]
+
+    @cached_property
+    def _causing(self) -> frozenset[str]:
+        return frozenset(edge.cause for edge in self.edges)
+
+    @cached_property
+    def _ancestors(self) -> Mapping[str, frozenset[str]]:
+        return {rule: frozenset(path.cause for path in self.paths_to(rule)) for rule in self.order}
 
     def hold(self, rule: str, labels: Mapping[str, str]) -> timedelta:
         """How long an alert of the rule waits for a cause: the longest of the paths that could bind to it."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Sample
-from faultline.alerting.rulefile import FrequencyRule
-from faultline.alerting.windows import Activity, Horizon, Series, window_width
+from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.tallies import Cell, Tally, place
+from faultline.alerting.windows import Activity, Horizon, window_width
 from faultline.model import AlertKey, AlertState, ErrorCount, Labels
 
 SAMPLES = 3
 
 
-def begin(key: AlertKey, rule: FrequencyRule, activity: Activity, bucket: timedelta) -> Alert | None:
+def begin(key: AlertKey, rule: BaseRule, activity: Activity, bucket: timedelta) -> Alert | None:
     """A new episode where the activity has one. It starts with the bucket in which the threshold was crossed."""
     crossed = activity.run_from if rule.for_ else activity.first_over
     if crossed is None:
@@ -29,42 +29,43 @@ def begin(key: AlertKey, rule: FrequencyRule, activity: Activity, bucket: timede
     )
 
 
-def observe(alert: Alert, series: Series, activity: Activity, horizon: Horizon) -> Alert:
-    """The episode with what the counts say now: a closed bucket is added once, an open one each time anew."""
+def observe(alert: Alert, tally: Tally, activity: Activity, rule: BaseRule, horizon: Horizon) -> Alert:
+    """The episode with what the counts say now. Buckets that no late record can reach are added once and for all."""
     counted_to = alert.counted_to or alert.starts_at
-    final_to = max(counted_to, horizon.closed or counted_to)
-    closed_count = alert.closed_count + series.total(counted_to, final_to)
-    rows = [row for row in series.rows if row.bucket_start >= counted_to]
+    final_to = max(counted_to, horizon.first - window_width(rule, horizon.bucket))
+    closed_count = alert.closed_count + tally.total(counted_to, final_to)
+    cells = [cell for _, cell in tally.since(counted_to)]
     return replace(
         alert,
-        count=closed_count + series.total(final_to, horizon.last),
+        count=closed_count + tally.total(final_to, horizon.last),
         closed_count=closed_count,
         counted_to=final_to,
-        first_seen=min(_present(alert.first_seen, *(row.first_ts for row in rows)), default=None),
-        last_seen=max(_present(alert.last_seen, *(row.last_ts for row in rows)), default=None),
-        samples=_samples(alert.samples, rows),
-        cleared_at=_cleared_at(alert, activity, horizon),
+        first_seen=min(_present(alert.first_seen, *(cell.first_ts for cell in cells)), default=None),
+        last_seen=max(_present(alert.last_seen, *(cell.last_ts for cell in cells)), default=None),
+        samples=_samples(alert.samples, cells),
+        cleared_at=cleared_at(alert, activity, horizon),
     )
 
 
-def matured(alert: Alert, rule: FrequencyRule, activity: Activity, horizon: Horizon) -> bool:
+def matured(alert: Alert, rule: BaseRule, activity: Activity, horizon: Horizon) -> bool:
     """Whether it has been over the threshold for as long as the rule's ``for`` asks."""
     crossed = alert.starts_at + horizon.bucket
     if not rule.for_:
         return True
     if activity.over:
-        return horizon.at >= crossed + rule.for_
+        known_to = horizon.closed if rule.needs_closing else horizon.at
+        return known_to is not None and known_to >= crossed + rule.for_
     return activity.last_over is not None and activity.last_over >= crossed + rule.for_
 
 
 def interrupted(alert: Alert, activity: Activity, horizon: Horizon) -> bool:
-    """Whether it was below the threshold at some time since it began."""
-    if not activity.over or activity.run_from is None:
-        return not activity.over
+    """Whether it was below the threshold at some time since it began, and over it again since."""
+    if activity.run_from is None:
+        return False
     return activity.run_from > horizon.first and activity.run_from - horizon.bucket > alert.starts_at
 
 
-def ends_at(alert: Alert, rule: FrequencyRule, horizon: Horizon) -> datetime | None:
+def ends_at(alert: Alert, rule: BaseRule, horizon: Horizon) -> datetime | None:
     """When the episode ended, if it has: cleared, and ``keep_firing_for`` has passed in closed buckets."""
     if alert.cleared_at is None:
         return None
@@ -72,7 +73,8 @@ def ends_at(alert: Alert, rule: FrequencyRule, horizon: Horizon) -> datetime | N
     return end if horizon.has_closed(end) else None
 
 
-def _cleared_at(alert: Alert, activity: Activity, horizon: Horizon) -> datetime | None:
+def cleared_at(alert: Alert, activity: Activity, horizon: Horizon) -> datetime | None:
+    """Since when it has been below the threshold; None while that is not proven."""
     if activity.over:
         return None
     if activity.last_over is not None and (alert.cleared_at is None or activity.last_over >= alert.cleared_at):
@@ -84,21 +86,19 @@ def _present(*instants: datetime | None) -> list[datetime]:
     return [instant for instant in instants if instant is not None]
 
 
-def _samples(known: tuple[Sample, ...], rows: Iterable[ErrorCount]) -> tuple[Sample, ...]:
+def _samples(known: tuple[Sample, ...], cells: Sequence[Cell]) -> tuple[Sample, ...]:
     """The samples known, filled up with one of each fingerprint, the most frequent first."""
-    kinds: dict[str, list[ErrorCount]] = defaultdict(list)
-    for row in rows:
-        if row.sample is not None:
-            kinds[row.fingerprint or ""].append(row)
-    ranked = sorted(kinds.items(), key=lambda kind: (-sum(row.count for row in kind[1]), kind[0]))
-    firsts = (min(those, key=_place) for _, those in ranked)
+    if len(known) >= SAMPLES:
+        return known
+    kinds: dict[str, tuple[int, ErrorCount]] = {}
+    for cell in cells:
+        for name, (number, row) in cell.kinds.items():
+            total, first = kinds.get(name, (0, row))
+            kinds[name] = (total + number, min(first, row, key=place))
+    ranked = sorted(kinds.items(), key=lambda kind: (-kind[1][0], kind[0]))
     texts = {sample.text for sample in known}
-    fresh = {row.sample: _sample(row) for row in firsts if row.sample is not None and row.sample not in texts}
+    fresh = {row.sample: _sample(row) for _, (_, row) in ranked if row.sample not in texts}
     return (*known, *fresh.values())[:SAMPLES]
-
-
-def _place(row: ErrorCount) -> tuple[datetime, int, int, str]:
-    return row.bucket_start, row.sample_partition or 0, row.sample_offset or 0, row.sample or ""
 
 
 def _sample(row: ErrorCount) -> Sample:

@@ -1,177 +1,251 @@
-"""``evaluate``: rules, remembered alerts and counts in; alerts, transitions, notifications and ledger rows out.
+"""``evaluate``: what is remembered and new counts in; alerts, transitions, notifications and ledger rows out.
 
-Pure. The same arguments give the same answer, however the counts were split, ordered or delivered.
+Opens nothing and asks no clock: the same counts at the same times give the same answers, however they were split,
+ordered or delivered. Looks only at alerts that new counts, closed buckets, the clock or their causes may have changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import datetime
 
-from faultline.alerting.alerts import Alert, Evaluation, Suppression
-from faultline.alerting.causes import explain
-from faultline.alerting.episodes import begin, observe
+from faultline.alerting.alerts import Alert, Evaluation, Suppression, Term
+from faultline.alerting.causes import KnownCauses, explain
+from faultline.alerting.episodes import begin, cleared_at, observe
 from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import Scene, step
-from faultline.alerting.notifications import Occasion, announce, effects_by_cause, owes_a_page
-from faultline.alerting.rulefile import FrequencyRule
-from faultline.alerting.rules import Rules
-from faultline.alerting.windows import (
-    Activity,
-    CountsByLabels,
-    Horizon,
-    Series,
-    by_labels,
-    horizon,
-    series_of,
-    survey,
-    window_width,
-)
-from faultline.model import AlertKey, AlertState, ErrorCount, Notification, Transition
+from faultline.alerting.memory import Memory
+from faultline.alerting.notifications import Occasion, announce, effects_by_cause, is_waiting, owes_a_page
+from faultline.alerting.rulekinds import BaseRule, NewTermRule
+from faultline.alerting.tallies import Tally
+from faultline.alerting.windows import Activity, Horizon, Look, horizon, survey, window_width
+from faultline.model import AlertKey, AlertState, ErrorCount, Labels, Notification, Transition
+
+_NOTHING = Tally()
+_WAITING = frozenset({AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING})
+
+Keys = dict[AlertKey, datetime | None]
 
 
-def evaluate(
-    rules: Rules,
-    alerts: Sequence[Alert],
-    counts: Iterable[ErrorCount],
-    *,
-    at: datetime,
-    watermark: datetime | None,
-    bucket: timedelta,
-    since: datetime | None = None,
-) -> Evaluation:
-    """Decide everything there is to decide at ``at``.
+def evaluate(memory: Memory, counts: Iterable[ErrorCount], *, at: datetime, watermark: datetime | None) -> Evaluation:
+    """Decide everything there is to decide at ``at``, and remember it.
 
-    ``alerts`` is what the evaluation before returned, ``since`` the watermark it was given (None the first time).
-    ``counts`` are all those whose bucket starts at or after the earliest of ``at``, ``watermark`` and ``since``, less
-    ``lookback(rules, bucket)``. Everything before ``watermark`` is final; None when nothing is.
+    ``counts`` are those that have not been given yet; everything before ``watermark`` is final, None when nothing is.
+    The watermark never goes back.
     """
-    work = _Work(rules, horizon(at, watermark, since, bucket), {alert.episode: alert for alert in alerts})
-    grouped = by_labels(counts)
-    for name in rules.graph.order:
-        work.evaluate_rule(rules.rules[name], grouped)
-    work.expire_removed_rules()
-    notifications = tuple(work.announce_all(alerts))
-    suppressions = tuple(work.changed_rows(alerts))
-    kept = tuple(work.remembered())
-    return Evaluation(at, watermark, rules.hash, kept, tuple(work.transitions), notifications, suppressions)
-
-
-def lookback(rules: Rules, bucket: timedelta) -> timedelta:
-    """How far back counts are needed: the longest window and the buckets at both its ends."""
-    widths = (window_width(rule, bucket) for rule in rules.rules.values())
-    return max(widths, default=timedelta(0)) + 2 * bucket
+    watermark = max((each for each in (watermark, memory.since) if each is not None), default=None)
+    memory.tallies.add(counts)
+    work = _Work(memory, horizon(at, watermark, memory.since, memory.bucket))
+    fresh = memory.watch(at)
+    work.evaluate_rules()
+    notifications = tuple(work.announce_all())
+    terms = tuple(work.seen_terms())
+    forgotten = tuple(work.forget())
+    changed = tuple(memory.alerts[episode] for episode in work.before if episode in memory.alerts)
+    suppressions = tuple(work.changed_rows())
+    memory.since = watermark
+    return Evaluation(
+        at,
+        watermark,
+        memory.rules.hash,
+        changed,
+        tuple(work.transitions),
+        notifications,
+        suppressions,
+        forgotten,
+        terms,
+        fresh,
+    )
 
 
 @dataclass
 class _Work:
-    """One evaluation under way: ``known`` has every episode by its name, already evaluated or not."""
+    """One evaluation under way: ``before`` has what changed alerts were, None for those that were not there."""
 
-    rules: Rules
+    memory: Memory
     horizon: Horizon
-    known: dict[str, Alert]
+    before: dict[str, Alert | None] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
+    ended: dict[str, Alert] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
+    stirred: set[str] = field(default_factory=set)
+    touched: dict[str, Keys] = field(default_factory=dict)
+    moved: bool = False
 
-    def evaluate_rule(self, rule: FrequencyRule, counts: CountsByLabels) -> None:
-        """Step every alert of the rule; rules come causes first, so whoever explains it has been stepped."""
-        series = series_of(rule, counts)
-        mine = sorted((a for a in self.known.values() if a.key.rule == rule.alert), key=lambda alert: alert.starts_at)
-        latest = {alert.key: alert for alert in mine}
-        by_rule = self._by_rule()
-        for key in sorted({*series, *latest}, key=str):
-            scene = self._observed(rule, key, series.get(key, Series()), latest.get(key))
-            if scene is not None:
-                self._advance(*scene, by_rule)
+    def evaluate_rules(self) -> None:
+        """Step every alert that may have changed; causes come first, so whoever explains it has been stepped."""
+        memory = self.memory
+        edges = (self.horizon.closed, self.horizon.last)
+        self.moved, memory.seen = memory.seen != edges, edges
+        self.touched = memory.tallies.take_touched()
+        restless: dict[str, list[AlertKey]] = {}
+        for episode in memory.restless:
+            key = memory.alerts[episode].key
+            restless.setdefault(key.rule, []).append(key)
+        known = KnownCauses(memory.latest, memory.alerts)
+        for name in memory.rules.graph.order:
+            if name in self.touched or name in restless or self.moved or self.stirred:
+                self._evaluate_rule(memory.rules.rules[name], restless.get(name, ()), known)
+        self._expire_removed_rules()
 
-    def _observed(
-        self, rule: FrequencyRule, key: AlertKey, series: Series, latest: Alert | None
-    ) -> tuple[Alert, FrequencyRule, Series, Activity] | None:
-        """The live episode of the key, or a new one, with what the counts say of it; None when there is nothing.
+    def _evaluate_rule(self, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
+        keys = self._keys(rule, restless)
+        first = len(self.transitions)
+        for key, touched in keys.items():
+            self._look(rule, key, touched, known)
+        self.transitions[first:] = sorted(self.transitions[first:], key=lambda step: tuple(step.alert.labels.items()))
 
-        A new episode is made of windows that end after the last one was cleared.
-        """
+    def _keys(self, rule: BaseRule, restless: Iterable[AlertKey]) -> Keys:
+        """The alerts of the rule to look at, with the earliest bucket that was added to, if one was."""
+        latest = self.memory.latest.get(rule.alert, {})
+        keys: Keys = {}
+        if self.moved or self.stirred & self.memory.rules.graph.ancestors(rule.alert):
+            keys |= {key: None for key, alert in latest.items() if alert.live}
+        if self.moved and rule.needs_closing:
+            keys |= dict.fromkeys(self.memory.tallies.of[rule.alert])
+            if not rule.identity:
+                keys[AlertKey(rule.alert, Labels())] = None
+        return keys | dict.fromkeys(restless) | self.touched.get(rule.alert, {})
+
+    def _look(self, rule: BaseRule, key: AlertKey, touched: datetime | None, known: KnownCauses) -> None:
+        """Step the live episode of the key, or a new one, made of windows that end after the last one was cleared."""
+        memory, horizon = self.memory, self.horizon
+        latest = memory.latest.get(rule.alert, {}).get(key)
         going_on = latest if latest is not None and latest.live else None
-        activity = survey(series, rule, self.horizon, latest.cleared_at if latest and not going_on else None)
-        alert = going_on or begin(key, rule, activity, self.horizon.bucket)
-        return None if alert is None else (observe(alert, series, activity, self.horizon), rule, series, activity)
+        tally = memory.tallies.of[rule.alert].get(key, _NOTHING)
+        after = latest.cleared_at if latest is not None and going_on is None else None
+        was_over = going_on is not None and going_on.cleared_at is None
+        activity = survey(tally, rule, horizon, Look(touched, after, memory.watched.get(rule.alert), was_over))
+        self._advance(rule, key, going_on, tally, activity, known)
+        gone = going_on is not None and going_on.episode not in memory.alerts
+        if gone and activity.over:
+            self._advance(rule, key, None, tally, activity, known)
 
     def _advance(
-        self, alert: Alert, rule: FrequencyRule, series: Series, activity: Activity, by_rule: dict[str, list[Alert]]
+        self,
+        rule: BaseRule,
+        key: AlertKey,
+        going_on: Alert | None,
+        tally: Tally,
+        activity: Activity,
+        known: KnownCauses,
     ) -> None:
-        graph = self.rules.graph
-        explanation = explain(alert, graph, by_rule, self.horizon.bucket)
-        hold, page_due = graph.hold(rule.alert, alert.labels), owes_a_page(alert, self.rules)
-        scene = Scene(rule, series, activity, explanation, self.horizon, hold, page_due)
-        self._record(alert.state, *step(alert, scene))
+        memory, horizon = self.memory, self.horizon
+        alert = going_on or begin(key, rule, activity, horizon.bucket)
+        if alert is None:
+            return
+        if going_on is None or key in self.touched.get(rule.alert, ()):
+            alert = observe(alert, tally, activity, rule, horizon)
+        elif (cleared := cleared_at(alert, activity, horizon)) != alert.cleared_at:
+            alert = replace(alert, cleared_at=cleared)
+        graph = memory.rules.graph
+        explanation = explain(alert, graph, known, horizon.bucket)
+        hold, page_due = graph.hold(rule.alert, alert.labels), owes_a_page(alert, memory.rules)
+        scene = Scene(rule, tally, activity, explanation, horizon, hold, page_due)
+        self._record(going_on, *step(alert, scene))
 
-    def _record(self, before: AlertState, alert: Alert, transition: Transition | None) -> None:
-        self.known[alert.episode] = keep_ledger(before, alert, self.rules.hash, self.horizon.at)
+    def _record(self, before: Alert | None, alert: Alert, transition: Transition | None) -> None:
+        was = before.state if before else AlertState.INACTIVE
+        alert = keep_ledger(was, alert, self.memory.rules.hash, self.horizon.at)
+        self.looked_at.add(alert.episode)
         if transition is not None:
             self.transitions.append(transition)
+            self.stirred.add(alert.key.rule)
         if alert.state is AlertState.INACTIVE:
-            del self.known[alert.episode]
+            if before is not None:
+                self.before.setdefault(alert.episode, before)
+                self.memory.drop(alert.episode)
+        elif alert is not before:
+            self.before.setdefault(alert.episode, before)
+            self.memory.put(alert)
 
-    def expire_removed_rules(self) -> None:
+    def _expire_removed_rules(self) -> None:
         """End what no rule watches any more."""
-        for alert in list(self.known.values()):
-            if alert.live and alert.key.rule not in self.rules.rules:
-                to, at, reason = AlertState.EXPIRED, self.horizon.at, "its rule was removed"
-                transition = Transition(alert.episode, alert.key, alert.state, to, at, reason)
-                self._record(alert.state, replace(alert, state=to), transition)
+        for name in set(self.memory.latest) - set(self.memory.rules.rules):
+            for alert in list(self.memory.latest[name].values()):
+                if alert.live:
+                    to, at, reason = AlertState.EXPIRED, self.horizon.at, "its rule was removed"
+                    transition = Transition(alert.episode, alert.key, alert.state, to, at, reason)
+                    self._record(alert, replace(alert, state=to), transition)
 
-    def announce_all(self, before: Sequence[Alert]) -> Iterator[Notification]:
+    def announce_all(self) -> Iterator[Notification]:
         """Every notification due, and the receivers' memory of it."""
-        live = {alert.episode for alert in self.known.values() if alert.live}
-        over = {alert.episode for alert in before if not alert.live}
-        explained_before = {alert.episode for alert in before if _explained(alert, live)}
-        for alert in [alert for alert in self._causes_first() if alert.episode not in over]:
-            explained = _explained(alert, live)
-            newly = explained and alert.episode not in explained_before
-            occasion = Occasion(
-                self.rules, self.horizon.at, alert, self.effects.get(alert.episode, []), explained, newly
-            )
-            self.known[alert.episode], sent = announce(occasion)
+        memory = self.memory
+        if self.before and (memory.rules.graph.edges or memory.effects):
+            memory.effects = effects_by_cause(memory.alerts.values())
+        for alert in self._causes_first():
+            explained = any(self._is_live(cause.episode) for cause in alert.causes)
+            newly = explained and alert.episode not in memory.explained
+            effects = [memory.alerts[each] for each in memory.effects.get(alert.episode, ())]
+            occasion = Occasion(memory.rules, self.horizon.at, alert, effects, explained, newly)
+            told, sent = announce(occasion)
+            if told is not alert:
+                self.before.setdefault(alert.episode, alert)
+                memory.put(told)
+            # Whoever was told just now may be over already, only kept for its page.
+            self._settle(told, explained, bool(sent) or is_waiting(told, occasion))
             yield from sent
 
-    def changed_rows(self, before: Sequence[Alert]) -> Iterator[Suppression]:
+    def _causes_first(self) -> list[Alert]:
+        """The alerts about which there may be something to say: looked at, or a cause of one that has changed."""
+        memory = self.memory
+        changed = [memory.alerts[episode] for episode in self.before if episode in memory.alerts]
+        causes = {cause for cause, effects in memory.effects.items() if not self.before.keys().isdisjoint(effects)}
+        chosen = {alert.episode for alert in changed} | (self.looked_at & memory.alerts.keys())
+        chosen |= {cause for cause in causes if self._is_live(cause)}
+        place = {name: number for number, name in enumerate(memory.rules.graph.order)}
+        found = [memory.alerts[episode] for episode in chosen]
+        return sorted(found, key=lambda a: (place.get(a.key.rule, len(place)), a.starts_at, a.episode))
+
+    def _settle(self, alert: Alert, explained: bool, waiting: bool) -> None:
+        """Note whether the clock alone may change the alert, and whether it is explained."""
+        memory = self.memory
+        restless = alert.state in _WAITING or waiting
+        (memory.restless.add if restless else memory.restless.discard)(alert.episode)
+        (memory.explained.add if explained else memory.explained.discard)(alert.episode)
+
+    def _is_live(self, episode: str) -> bool:
+        alert = self.memory.alerts.get(episode)
+        return alert is not None and alert.live
+
+    def changed_rows(self) -> Iterator[Suppression]:
         """The ledger's rows that are not what they were."""
-        rows = {alert.episode: alert.suppression for alert in before}
-        for alert in self.known.values():
-            if alert.suppression is not None and alert.suppression != rows.get(alert.episode):
-                yield alert.suppression
+        for episode, before in self.before.items():
+            after = self.memory.alerts.get(episode) or self.ended.get(episode)
+            row = after.suppression if after else None
+            if row is not None and row != (before.suppression if before else None):
+                yield row
 
-    def remembered(self) -> Iterator[Alert]:
-        """What the next evaluation needs: live episodes, ended ones that still explain others or are still named."""
-        live = [alert.episode for alert in self.known.values() if alert.live]
-        named = {effect.episode for episode in live for effect in self.effects.get(episode, [])}
-        for alert in sorted(self.known.values(), key=lambda alert: (alert.starts_at, alert.episode)):
-            if alert.live or self._may_explain(alert) or alert.episode in named:
-                yield alert
+    def seen_terms(self) -> Iterator[Term]:
+        """The terms that new_term rules saw, as exactly as their windows need it."""
+        for name, keys in self.touched.items():
+            rule = self.memory.rules.rules[name]
+            if isinstance(rule, NewTermRule):
+                exact = rule.terms_window_size / 100
+                yield from self.memory.tallies.note_terms(name, keys, exact)
 
-    @cached_property
-    def effects(self) -> dict[str, list[Alert]]:
-        """Who each episode explains, once every alert has been stepped."""
-        return effects_by_cause(self.known.values())
+    def forget(self) -> Iterator[str]:
+        """Drop what no later evaluation needs: ended episodes that explain nobody and are named nowhere any more."""
+        memory = self.memory
+        yield from (episode for episode in self.before if episode not in memory.alerts)
+        if self.moved:
+            memory.tallies.forget(self.horizon.first, memory.bucket)
+        over = [alert for alert in memory.alerts.values() if not alert.live] if self.moved or self.before else []
+        named = self._named() if over else set()
+        for alert in over:
+            if not self._may_explain(alert) and alert.episode not in named:
+                self.ended[alert.episode] = alert
+                memory.drop(alert.episode)
+                yield alert.episode
+
+    def _named(self) -> set[str]:
+        return {name for cause, names in self.memory.effects.items() if self._is_live(cause) for name in names}
 
     def _may_explain(self, alert: Alert) -> bool:
-        rule = self.rules.rules.get(alert.key.rule)
+        memory = self.memory
+        rule = memory.rules.rules.get(alert.key.rule)
         if rule is None or alert.ends_at is None:
             return False
-        memory = max(self.rules.graph.memory(rule.alert), window_width(rule, self.horizon.bucket)) + self.horizon.bucket
-        return not self.horizon.has_closed(alert.ends_at + memory)
-
-    def _causes_first(self) -> list[Alert]:
-        place = {name: number for number, name in enumerate(self.rules.graph.order)}
-        return sorted(self.known.values(), key=lambda a: (place.get(a.key.rule, len(place)), a.starts_at, a.episode))
-
-    def _by_rule(self) -> dict[str, list[Alert]]:
-        found: dict[str, list[Alert]] = {}
-        for alert in self.known.values():
-            found.setdefault(alert.key.rule, []).append(alert)
-        return found
-
-
-def _explained(alert: Alert, live: Collection[str]) -> bool:
-    return any(cause.episode in live for cause in alert.causes)
+        reach = max(memory.rules.graph.memory(rule.alert), 2 * window_width(rule, memory.bucket)) + memory.bucket
+        return not self.horizon.has_closed(alert.ends_at + reach)

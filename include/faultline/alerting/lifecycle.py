@@ -15,8 +15,9 @@ from datetime import timedelta
 from faultline.alerting.alerts import Alert, Cause
 from faultline.alerting.causes import Explanation
 from faultline.alerting.episodes import ends_at, interrupted, matured
-from faultline.alerting.rulefile import FrequencyRule
-from faultline.alerting.windows import Activity, Horizon, Series
+from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.tallies import Tally
+from faultline.alerting.windows import Activity, Horizon
 from faultline.model import AlertState, Transition
 from faultline.settings import format_duration
 
@@ -25,8 +26,8 @@ from faultline.settings import format_duration
 class Scene:
     """Everything a decision about one alert rests on; ``hold`` is how long it may wait for a cause."""
 
-    rule: FrequencyRule
-    series: Series
+    rule: BaseRule
+    tally: Tally
     activity: Activity
     explanation: Explanation
     horizon: Horizon
@@ -47,17 +48,17 @@ def step(alert: Alert, scene: Scene) -> tuple[Alert, Transition | None]:
     return after, Transition(alert.episode, alert.key, alert.state, state, scene.horizon.at, reason, by)
 
 
-def threshold(rule: FrequencyRule) -> str:
-    """The rule's condition in words."""
-    return f"{rule.num_events} in {format_duration(rule.timeframe)}"
-
-
 def _begin(alert: Alert, scene: Scene) -> Verdict:
+    if scene.activity.over and interrupted(alert, scene.activity, scene.horizon):
+        return AlertState.INACTIVE, "below the threshold for a while"
     if matured(alert, scene.rule, scene.activity, scene.horizon):
+        if alert.starts_at < scene.horizon.at - scene.rule.max_alert_age:
+            oldest = format_duration(scene.rule.max_alert_age)
+            return AlertState.EXPIRED, f"would have fired: it started longer than {oldest} ago"
         return _judge(alert, scene)
-    if interrupted(alert, scene.activity, scene.horizon):
+    if not scene.activity.over:
         return AlertState.INACTIVE, "below the threshold again"
-    return AlertState.PENDING, f"over {threshold(scene.rule)}, waits for {format_duration(scene.rule.for_)}"
+    return AlertState.PENDING, f"{scene.rule.crossed}, waits for {format_duration(scene.rule.for_)}"
 
 
 def _judge(alert: Alert, scene: Scene) -> Verdict:
@@ -68,7 +69,7 @@ def _judge(alert: Alert, scene: Scene) -> Verdict:
         return AlertState.RECOVERING, f"started after its cause {explanation.ended[0].alert} had ended"
     if not _hold_is_over(alert, scene):
         return AlertState.HELD, f"waits {format_duration(scene.hold)} for a cause"
-    return AlertState.FIRING, f"over {threshold(scene.rule)}" + (", no cause in sight" if scene.hold else "")
+    return AlertState.FIRING, scene.rule.crossed + (", no cause in sight" if scene.hold else "")
 
 
 def _hold_is_over(alert: Alert, scene: Scene) -> bool:
@@ -83,7 +84,7 @@ def _go_on_firing(alert: Alert, scene: Scene) -> Verdict:
     if not alert.told and scene.explanation.active:
         return AlertState.SUPPRESSED, f"explained by {scene.explanation.active[0].alert} before it was sent"
     if not scene.page_due and ends_at(alert, scene.rule, scene.horizon):
-        return AlertState.RESOLVED, f"below {threshold(scene.rule)}"
+        return AlertState.RESOLVED, scene.rule.cleared
     return AlertState.FIRING, ""
 
 
@@ -112,7 +113,7 @@ def _still_failing(alert: Alert, scene: Scene) -> bool:
     closed, ended = scene.horizon.closed, alert.recovering_from
     if closed is None or ended is None or alert.recovering_until is None:
         return False
-    return scene.activity.over and closed >= alert.recovering_until and scene.series.total(ended, closed) > 0
+    return scene.activity.over and closed >= alert.recovering_until and scene.tally.total(ended, closed) > 0
 
 
 _DECISIONS: dict[AlertState, Callable[[Alert, Scene], Verdict]] = {
@@ -129,12 +130,17 @@ def _entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
     """The alert in its new state, or in its old one with the causes known now."""
     new = state is not alert.state
     active, ended = scene.explanation.active, scene.explanation.ended
+    if not new and state not in (AlertState.FIRING, AlertState.SUPPRESSED):
+        return alert
     match state:
         case AlertState.HELD if new:
             return replace(alert, state=state, held_since=scene.horizon.at)
+        case AlertState.FIRING | AlertState.SUPPRESSED if not new:
+            causes = _merged(active, alert.causes)
+            return alert if causes == alert.causes else replace(alert, causes=causes)
         case AlertState.FIRING:
-            firing_since = scene.horizon.at if new else alert.firing_since
-            return replace(alert, state=state, firing_since=firing_since, causes=_merged(active, alert.causes))
+            causes = _merged(active, alert.causes)
+            return replace(alert, state=state, firing_since=scene.horizon.at, causes=causes)
         case AlertState.SUPPRESSED:
             causes = _merged(active, alert.causes)
             return replace(alert, state=state, causes=causes, recovering_from=None, recovering_until=None)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Told
-from faultline.alerting.lifecycle import threshold
 from faultline.alerting.routing import Destination, destinations
 from faultline.alerting.rules import Rules
 from faultline.alerting.templates import render
@@ -39,7 +38,16 @@ def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
         sequence = before.updates + 1 if before and kind is NotificationKind.UPDATE else 1
         sent.append(_notification(occasion, receiver, kind, sequence, reason))
         told[receiver] = _told(occasion, receiver, sequence if kind is NotificationKind.UPDATE else 0)
-    return replace(occasion.alert, told=tuple(told.values())), sent
+    return (replace(occasion.alert, told=tuple(told.values())) if sent else occasion.alert), sent
+
+
+def is_waiting(alert: Alert, occasion: Occasion) -> bool:
+    """Whether the clock alone will bring a message: a page that waits for effects, or an update for its interval."""
+    if alert.state is not AlertState.FIRING:
+        return False
+    named = [set(known.effects) for known in alert.told]
+    fresh = any(effect.live and effect.episode not in known for effect in occasion.effects for known in named)
+    return owes_a_page(alert, occasion.rules) or (fresh and not occasion.explained)
 
 
 def owes_a_page(alert: Alert, rules: Rules) -> bool:
@@ -68,7 +76,7 @@ def _page(occasion: Occasion, destination: Destination) -> tuple[NotificationKin
         return NotificationKind.PERSISTS, _persists_reason(alert)
     if occasion.at < (alert.firing_since or occasion.at) + _wait(occasion, destination):
         return None
-    return NotificationKind.FIRING, f"at least {threshold(rule)}"
+    return NotificationKind.FIRING, rule.crossed
 
 
 def _wait(occasion: Occasion, destination: Destination) -> timedelta:
@@ -119,7 +127,7 @@ def _notification(
 def summarise(alert: Alert, rules: Rules) -> AlertSummary:
     """What a message says of an alert; one whose rule was removed has no threshold and no annotations any more."""
     rule = rules.rules.get(alert.key.rule)
-    condition = threshold(rule) if rule else ""
+    condition = rule.threshold if rule else ""
     variables = {
         "alertname": alert.key.rule,
         "labels": dict(alert.labels),
@@ -143,17 +151,17 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
     )
 
 
-def effects_by_cause(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
-    """For each episode the alerts it explains, ended ones too, in the order of their starts.
+def effects_by_cause(alerts: Iterable[Alert]) -> dict[str, list[str]]:
+    """For each episode those it explains, ended ones too, in the order of their starts.
 
     Also those it explains only by way of another: an effect may have cleared before the cause of its cause was seen.
     """
     known = {alert.episode: alert for alert in alerts}
     ancestors: dict[str, set[str]] = {}
-    effects: dict[str, list[Alert]] = {}
-    for episode, alert in sorted(known.items(), key=lambda item: (item[1].starts_at, item[0])):
+    effects: dict[str, list[str]] = {}
+    for episode, _ in sorted(known.items(), key=lambda item: (item[1].starts_at, item[0])):
         for cause in _ancestors(episode, known, ancestors):
-            effects.setdefault(cause, []).append(alert)
+            effects.setdefault(cause, []).append(episode)
     return effects
 
 

@@ -10,62 +10,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from faultline.alerting.chains import Edge
-from faultline.alerting.matchers import Matcher, parse_matchers
+from faultline.alerting.matchers import Matcher
 from faultline.alerting.receiverfile import ReceiverConfig
-from faultline.alerting.templates import check_template
-from faultline.settings import Duration, PositiveDuration, StrictModel
-
-
-def _parsed(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        parse_matchers(text)
-    return texts
-
-
-def _template(text: str) -> str:
-    check_template(text)
-    return text
-
-
-Name = Annotated[str, Field(min_length=1)]
-MatcherTexts = Annotated[tuple[str, ...], AfterValidator(_parsed)]
-
-
-class FrequencyRule(StrictModel):
-    """At least ``num_events`` matching records inside ``timeframe``, per combination of the ``query_key`` labels."""
-
-    alert: Name
-    type: Literal["frequency"] = "frequency"
-    topics: tuple[str, ...] = Field(default=(), description="topics to count in; all of them when empty")
-    matchers: MatcherTexts = Field(default=(), description='such as level=~"ERROR|CRITICAL"')
-    query_key: tuple[str, ...] = Field(default=(), description="labels that tell one alert from another")
-    num_events: int = Field(ge=1)
-    timeframe: PositiveDuration
-    for_: Duration = Field(default=timedelta(0), alias="for", description="how long it must stay over the threshold")
-    keep_firing_for: Duration = Field(default=timedelta(0), description="time below before it resolves")
-    labels: dict[str, str] = Field(default={})
-    annotations: dict[str, Annotated[str, AfterValidator(_template)]] = Field(default={})
-
-    @cached_property
-    def parsed_matchers(self) -> tuple[Matcher, ...]:
-        """The matchers, ready to match."""
-        return tuple(matcher for text in self.matchers for matcher in parse_matchers(text))
-
-    def produces(self) -> frozenset[str]:
-        """The names of the labels an alert of this rule can have of its own."""
-        return frozenset(self.query_key) | frozenset(self.labels)
+from faultline.alerting.rulekinds import MatcherTexts, Name, Rule, parse_all
+from faultline.settings import Duration, StrictModel
 
 
 class Group(StrictModel):
     """Rules that belong together; a name for the reader."""
 
     name: Name
-    rules: tuple[FrequencyRule, ...]
+    rules: tuple[Rule, ...]
 
 
 class Route(StrictModel):
@@ -81,7 +40,7 @@ class Route(StrictModel):
     @cached_property
     def parsed_matchers(self) -> tuple[Matcher, ...]:
         """The matchers, ready to match."""
-        return tuple(matcher for text in self.matchers for matcher in parse_matchers(text))
+        return parse_all(self.matchers)
 
 
 class Chain(StrictModel):

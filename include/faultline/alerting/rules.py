@@ -10,7 +10,8 @@ from functools import cached_property
 from faultline.alerting.chains import ChainGraph, build_graph
 from faultline.alerting.checks import find_faults
 from faultline.alerting.receiverfile import ReceiverConfig
-from faultline.alerting.rulefile import FrequencyRule, RulesFile
+from faultline.alerting.rulefile import RulesFile
+from faultline.alerting.rulekinds import BaseRule
 from faultline.errors import ConfigurationError
 from faultline.settings import load_yaml
 
@@ -23,7 +24,7 @@ class Rules:
     hash: str
 
     @cached_property
-    def rules(self) -> Mapping[str, FrequencyRule]:
+    def rules(self) -> Mapping[str, BaseRule]:
         """Every rule by the name of its alert."""
         return {rule.alert: rule for group in self.file.groups for rule in group.rules}
 

@@ -5,19 +5,21 @@ Shared by ``faultline test`` and backtests; the live sensor calls the same ``eva
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from faultline.alerting.alerts import Alert
-from faultline.alerting.evaluation import evaluate, lookback
+from faultline.alerting.alerts import Alert, Term
+from faultline.alerting.evaluation import evaluate
+from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rules import Rules
 from faultline.alerting.scenario import Arrival
-from faultline.model import ErrorCount, Notification, NotificationKind, Transition
+from faultline.model import AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
 _ALERTS = TypeAdapter(tuple[Alert, ...])
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=36600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened: every step of every alert, every message that arrived, and the alerts after each evaluation."""
+    """What happened: every step of every alert, every message that arrived, and the alerts whenever one changed."""
 
     transitions: tuple[Transition, ...]
     deliveries: tuple[Delivery, ...]
@@ -74,29 +76,43 @@ class Plan:
 
 def simulate(rules: Rules, plan: Plan) -> Timeline:
     """Evaluate at ``plan.start`` and every ``plan.every`` until ``plan.end``, and deliver what is to be sent."""
-    alerts: tuple[Alert, ...] = ()
-    since: datetime | None = None
-    back = lookback(rules, plan.bucket)
-    visible: list[ErrorCount] = []
+    memory = Memory.restore(rules, plan.bucket)
     arrivals, restarts = list(reversed(plan.arrivals)), list(plan.restarts)
+    counted: list[ErrorCount] = []
+    terms: dict[AlertKey, Term] = {}
     mail = _Mail(plan.outages)
     transitions: list[Transition] = []
     snapshots: list[Snapshot] = []
     for at in _instants(plan):
-        while arrivals and arrivals[-1].at <= at:
-            visible.append(arrivals.pop().count)
         if restarts and restarts[0] <= at:
             del restarts[0]
-            alerts = _ALERTS.validate_json(_ALERTS.dump_json(alerts))
-        watermark = at - plan.allowed_lateness
-        earliest = min(watermark, since or watermark) - back
-        visible = [count for count in visible if count.bucket_start >= earliest]
-        evaluation = evaluate(rules, alerts, visible, at=at, watermark=watermark, bucket=plan.bucket, since=since)
-        alerts, since = evaluation.alerts, watermark
+            memory = _restarted(memory, counted, terms.values())
+        arrived = []
+        while arrivals and arrivals[-1].at <= at:
+            arrived.append(arrivals.pop().count)
+        if restarts:
+            counted += arrived
+        evaluation = evaluate(memory, arrived, at=at, watermark=at - plan.allowed_lateness)
+        terms |= {term.alert: term for term in evaluation.terms}
         transitions += evaluation.transitions
-        snapshots.append(Snapshot(at, alerts))
+        if evaluation.changed or evaluation.forgotten or not snapshots:
+            snapshots.append(Snapshot(at, tuple(memory.alerts.values())))
         mail.send(evaluation.notifications, at)
     return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots))
+
+
+def _restarted(memory: Memory, counted: Sequence[ErrorCount], terms: Iterable[Term]) -> Memory:
+    """What a new process makes of what the old one stored."""
+    earliest = (memory.since or _LONG_AGO) - lookback(memory.rules, memory.bucket)
+    return Memory.restore(
+        memory.rules,
+        memory.bucket,
+        alerts=_ALERTS.validate_json(_ALERTS.dump_json(tuple(memory.alerts.values()))),
+        since=memory.since,
+        watched=memory.watched,
+        terms=terms,
+        counts=[count for count in counted if count.bucket_start >= earliest],
+    )
 
 
 def _instants(plan: Plan) -> Iterator[datetime]:

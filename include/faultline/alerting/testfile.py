@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from faultline.alerting.notation import parse_alert, parse_counts
-from faultline.alerting.rulefile import Name
+from faultline.alerting.rulekinds import Name
 from faultline.model import AlertKey, NotificationKind
 from faultline.settings import Duration, PositiveDuration, StrictModel
 

@@ -1,27 +1,20 @@
-"""Sliding windows over epoch-aligned buckets of error counts: was a rule's threshold crossed, and is it still?
+"""Sliding windows over epoch-aligned buckets: which of them are over a rule's threshold, and is it over still?
 
 A window is ``[end − timeframe, end)`` with ``end`` on a bucket's edge, so any ``num_events`` records inside
-``timeframe`` less one bucket are caught. Buckets still open may only raise an alert, since counts only grow; that it is
-over is said by closed ones alone.
+``timeframe`` less one bucket are caught. Buckets still open may only raise an alert, and only of rules to which more
+records can never mean less; that it is over is said by closed ones alone.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from itertools import accumulate
 
-from faultline.alerting.matchers import matches_all
-from faultline.alerting.rulefile import FrequencyRule
-from faultline.model import AlertKey, ErrorCount, Labels
+from faultline.alerting.measures import Sight, is_over
+from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.tallies import Tally
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-CountsByLabels = Mapping[Labels, list[ErrorCount]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,41 +38,29 @@ class Horizon:
 
 def horizon(at: datetime, watermark: datetime | None, since: datetime | None, bucket: timedelta) -> Horizon:
     """The horizon of an evaluation at ``at``; ``since`` is the watermark the one before it saw."""
-    last = _floor(at, bucket) + bucket
+    last = floor(at, bucket) + bucket
     if watermark is None:
         return Horizon(at, bucket, None, last, last)
-    closed = _floor(min(at, watermark), bucket)
-    first = closed if since is None else min(closed, _floor(since, bucket) + bucket)
+    closed = floor(min(at, watermark), bucket)
+    first = closed if since is None else min(closed, floor(since, bucket) + bucket)
     return Horizon(at, bucket, closed, first, last)
 
 
-@dataclass(frozen=True)
-class Series:
-    """The counts of one alert's records."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which windows of an alert to look at besides the horizon's: those a late record touched, and none before
+    ``after``. ``watched`` is since when the rule is evaluated, ``going_on`` whether the alert was over last time.
+    """
 
-    rows: tuple[ErrorCount, ...] = ()
-
-    @cached_property
-    def _starts(self) -> list[datetime]:
-        return sorted({row.bucket_start for row in self.rows})
-
-    @cached_property
-    def _totals(self) -> list[int]:
-        counts: dict[datetime, int] = defaultdict(int)
-        for row in self.rows:
-            counts[row.bucket_start] += row.count
-        return list(accumulate((counts[start] for start in self._starts), initial=0))
-
-    def total(self, start: datetime, end: datetime) -> int:
-        """How many records are in the buckets that start in ``[start, end)``."""
-        if end <= start:
-            return 0
-        return self._totals[bisect_left(self._starts, end)] - self._totals[bisect_left(self._starts, start)]
+    touched: datetime | None = None
+    after: datetime | None = None
+    watched: datetime | None = None
+    going_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Which of the horizon's windows are at or over the threshold, by their ends.
+    """Which of the windows looked at are over the threshold, by their ends.
 
     ``run_from`` is the first of the run of windows that ``last_over`` is the last of. ``over`` says that it has not
     been proven to be below.
@@ -91,44 +72,31 @@ class Activity:
     over: bool
 
 
-def survey(series: Series, rule: FrequencyRule, horizon: Horizon, after: datetime | None = None) -> Activity:
-    """Look at every window of the horizon, or those that end later than ``after``."""
-    width = window_width(rule, horizon.bucket)
+def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) -> Activity:
+    """Look at every window of the horizon, and those that records which came late have touched."""
+    width, bucket = window_width(rule, horizon.bucket), horizon.bucket
+    sight = Sight(width, horizon.closed, look.watched, look.going_on)
     first_over = run_from = last_over = None
     end = horizon.first
+    if look.touched is not None and look.touched + bucket < end:
+        end = max(look.touched + bucket, horizon.first - width)
+    if look.after is not None and look.after >= end:
+        end += ((look.after - end) // bucket + 1) * bucket
     while end <= horizon.last:
-        if (after is None or end > after) and series.total(end - width, end) >= rule.num_events:
+        if is_over(rule, tally, end, sight):
             first_over = first_over or end
-            run_from = run_from if last_over == end - horizon.bucket else end
+            run_from = run_from if last_over == end - bucket else end
             last_over = end
-        end += horizon.bucket
+        end += bucket
     over = horizon.closed is None or (last_over is not None and last_over >= horizon.closed)
     return Activity(first_over, run_from, last_over, over)
 
 
-def window_width(rule: FrequencyRule, bucket: timedelta) -> timedelta:
+def window_width(rule: BaseRule, bucket: timedelta) -> timedelta:
     """The timeframe in whole buckets, rounded up."""
     return -(-rule.timeframe // bucket) * bucket
 
 
-def by_labels(counts: Iterable[ErrorCount]) -> CountsByLabels:
-    """The counts by their labels, so that each set of labels is matched once."""
-    found: dict[Labels, list[ErrorCount]] = defaultdict(list)
-    for count in counts:
-        found[count.labels].append(count)
-    return found
-
-
-def series_of(rule: FrequencyRule, counts: CountsByLabels) -> dict[AlertKey, Series]:
-    """The rule's series, one for each combination of its ``query_key`` labels; an absent label stays absent."""
-    rows: dict[AlertKey, list[ErrorCount]] = defaultdict(list)
-    for labels, those in counts.items():
-        if (not rule.topics or labels.get("topic") in rule.topics) and matches_all(rule.parsed_matchers, labels):
-            rows[AlertKey(rule.alert, Labels({name: labels[name] for name in rule.query_key if name in labels}))] += (
-                those
-            )
-    return {key: Series(tuple(found)) for key, found in rows.items()}
-
-
-def _floor(instant: datetime, bucket: timedelta) -> datetime:
+def floor(instant: datetime, bucket: timedelta) -> datetime:
+    """The start of the bucket that the instant is in."""
     return _EPOCH + (instant - _EPOCH) // bucket * bucket

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from faultline.adapters.database import Counted, Database
+from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation
-from faultline.alerting.evaluation import evaluate, lookback
-from faultline.alerting.rules import Rules, load_rules
+from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.outbox import DispatchReport, dispatch_due
 from faultline.dispatch.receivers import build_receivers, targets_of
-from faultline.errors import TransientError
-from faultline.model import TopicPartition, utc_now
-from faultline.settings import Settings, TopicsFile, load_topics
+from faultline.errors import FaultlineError, TransientError
+from faultline.model import utc_now
+from faultline.settings import Settings, load_topics
+from faultline.steps.evaluator import Evaluator
 from faultline.steps.last_good import LastGood
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class AlertWatch:
         self._rules = LastGood(settings.rules_file, load_rules, database)
         self._topics = LastGood(settings.topics_file, load_topics, database)
         self._sender = Sender(database, clock)
+        self._evaluator = Evaluator(settings, database, LEASE)
 
     def __enter__(self) -> Self:
         return self
@@ -65,8 +66,12 @@ class AlertWatch:
         if rules is None or topics is None:
             return None
         receivers = build_receivers(rules)
-        evaluation = decide(self._settings, self._database, rules, topics, at=at)
-        self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
+        evaluation = self._evaluator.decide(rules, topics, at=at)
+        try:
+            self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
+        except FaultlineError:
+            self._evaluator.forget()
+            raise
         for step in evaluation.transitions:
             log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
         self._sender.send(receivers)
@@ -138,47 +143,3 @@ def evaluate_until(
         except TransientError as error:
             log.warning("Not evaluated, trying again: %s", error)
         sleep(settings.evaluation_interval.total_seconds())
-
-
-def decide(
-    settings: Settings, database: Database, rules: Rules, topics_file: TopicsFile, *, at: datetime
-) -> Evaluation:
-    """One evaluation from what the database holds, not yet recorded."""
-    last = database.evaluated(LEASE)
-    since = last.watermark if last else None
-    topics = [topic.name for topic in topics_file.topics if topic.count]
-    current = database.watermark(current_partitions(database.counted(), topics), settings.allowed_lateness)
-    # What was closed stays closed. A topic that is counted for the first time starts long ago; windows that were looked
-    # at already must not be again: their episodes would come back to life and swallow what fires now.
-    watermark = max((time for time in (current, since) if time is not None), default=None)
-    earliest = min(time for time in (at, watermark, since) if time is not None)
-    return evaluate(
-        rules,
-        database.alerts(),
-        database.counts_between(topics, earliest - lookback(rules, settings.count_bucket), at + settings.count_bucket),
-        at=at,
-        watermark=watermark,
-        bucket=settings.count_bucket,
-        since=since,
-    )
-
-
-def current_partitions(counted: Sequence[Counted], topics: Collection[str]) -> list[TopicPartition]:
-    """The partitions whose counts close buckets: of each topic the generation counted last.
-
-    A topic that was deleted and created again leaves positions behind that never move.
-    """
-    newest: dict[str, Counted] = {}
-    for each in counted:
-        best = newest.get(each.partition.topic)
-        if best is None or _seen(each) > _seen(best):
-            newest[each.partition.topic] = each
-    return [
-        each.partition
-        for each in counted
-        if each.partition.topic in topics and each.partition.topic_id == newest[each.partition.topic].partition.topic_id
-    ]
-
-
-def _seen(counted: Counted) -> float:
-    return counted.complete_to.timestamp() if counted.complete_to else float("-inf")

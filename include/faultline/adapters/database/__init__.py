@@ -14,16 +14,17 @@ from typing import Self
 
 from faultline.adapters.database import counting, evaluating, outbox, rulebook, status
 from faultline.adapters.database.connect import open_engine, reading, writing
+from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted, Sent
-from faultline.alerting.alerts import Alert, Evaluation
+from faultline.alerting.alerts import Alert, Evaluation, Term
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome
 from faultline.errors import Fault
 from faultline.model import ErrorCount, Notification, OffsetRange, TopicPartition
 
-__all__ = ["Counted", "Database", "Evaluated", "Lease", "RuleVersion", "Sent"]
+__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "RuleVersion", "Sent"]
 
 
 def ignore(_step: str) -> None:
@@ -89,10 +90,22 @@ class Database:
         known = [time for time in times if time is not None]
         return min(known) - allowed_lateness if known and len(known) == len(times) else None
 
-    def counts_between(self, topics: Collection[str], start: datetime, end: datetime) -> list[ErrorCount]:
-        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded."""
+    def counts_between(
+        self, topics: Collection[str], start: datetime, end: datetime, mark: BatchMark | None = None
+    ) -> list[ErrorCount]:
+        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded until the mark."""
         with reading(self._engine) as connection:
-            return counting.counts_between(connection, topics, start, end)
+            return counting.counts_between(connection, topics, start, end, mark)
+
+    def batch_mark(self) -> BatchMark:
+        """What is recorded now, to be told from what comes later."""
+        with reading(self._engine) as connection:
+            return counting.batch_mark(connection)
+
+    def new_counts(self, topics: Collection[str], mark: BatchMark) -> tuple[list[ErrorCount], BatchMark]:
+        """Counts recorded since the mark, not summed, and the mark after them."""
+        with reading(self._engine) as connection:
+            return counting.new_counts(connection, topics, mark)
 
     def prune(self, before: datetime) -> int:
         """Forget counts of buckets that start before ``before``; how many rows that were."""
@@ -124,9 +137,19 @@ class Database:
             return evaluating.evaluated(connection, name)
 
     def alerts(self) -> list[Alert]:
-        """Exactly the alerts of the last recorded evaluation, by episode."""
+        """Exactly the alerts that the last recorded evaluation remembered, by episode."""
         with reading(self._engine) as connection:
             return evaluating.live_alerts(connection)
+
+    def watched_rules(self) -> dict[str, datetime]:
+        """Since when each rule is evaluated."""
+        with reading(self._engine) as connection:
+            return evaluating.watched(connection)
+
+    def terms(self, rules: Collection[str]) -> list[Term]:
+        """What new_term rules of these names have seen."""
+        with reading(self._engine) as connection:
+            return evaluating.known_terms(connection, rules)
 
     # Rule files.
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, case, delete, func, insert, literal, or_, select, true, tuple_, update
 
 from faultline.adapters.database.connect import insert_or_ignore
 from faultline.adapters.database.tables import UtcDateTime, count_batches, counts, label_sets, positions
 from faultline.errors import Superseded
 from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
+
+# So many batches may be committed before one that began before them.
+_OVERTAKING = 500
+# Databases limit the values of one statement.
+_AT_ONCE = 500
 
 _PARTITION = (positions.c.topic, positions.c.topic_id, positions.c.partition)
 
@@ -54,8 +60,53 @@ def record_counts(
         _add(connection, ranges, errors, checkpoint)
 
 
-def counts_between(connection: Connection, topics: Collection[str], start: datetime, end: datetime) -> list[ErrorCount]:
-    """Counts of the buckets that start in ``[start, end)``, summed over batches, each with its earliest sample."""
+@dataclass(frozen=True, slots=True)
+class BatchMark:
+    """Which batches have been read: those up to ``floor``, and ``above`` it these.
+
+    Batches are numbered when they begin and seen when they are committed, so there may be gaps that fill later.
+    """
+
+    floor: int = 0
+    above: frozenset[int] = frozenset()
+
+
+def batch_mark(connection: Connection) -> BatchMark:
+    """Every batch there is now."""
+    last = connection.scalar(select(func.max(count_batches.c.id))) or 0
+    floor = max(0, last - _OVERTAKING)
+    return BatchMark(floor, frozenset(connection.scalars(select(count_batches.c.id).where(count_batches.c.id > floor))))
+
+
+def new_counts(connection: Connection, topics: Collection[str], mark: BatchMark) -> tuple[list[ErrorCount], BatchMark]:
+    """The counts of the batches that the mark does not know, each row as it was recorded, and the mark after them."""
+    present = frozenset(connection.scalars(select(count_batches.c.id).where(count_batches.c.id > mark.floor)))
+    fresh = present - mark.above
+    if not fresh:
+        return [], mark
+    rows: list[ErrorCount] = []
+    ordered = sorted(fresh)
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = ordered[start : start + _AT_ONCE]
+        chosen = (
+            select(counts, counts.c.count.label("total"), label_sets.c.labels)
+            .join(label_sets, label_sets.c.id == counts.c.label_set)
+            .where(counts.c.batch.in_(some), counts.c.topic.in_(topics))
+            .order_by(counts.c.id)
+        )
+        rows += [_error_count(row) for row in connection.execute(chosen)]
+    floor = max(mark.floor, max(present) - _OVERTAKING)
+    return rows, BatchMark(floor, frozenset(each for each in present if each > floor))
+
+
+def counts_between(
+    connection: Connection, topics: Collection[str], start: datetime, end: datetime, mark: BatchMark | None = None
+) -> list[ErrorCount]:
+    """Counts of the buckets that start in ``[start, end)``, summed over batches, each with its earliest sample.
+
+    With a mark only those of the batches that it knows.
+    """
+    known = true() if mark is None else or_(counts.c.batch <= mark.floor, counts.c.batch.in_(mark.above))
     group = [counts.c.bucket_start, counts.c.label_set, counts.c.fingerprint]
     ranked = (
         select(
@@ -72,7 +123,7 @@ def counts_between(connection: Connection, topics: Collection[str], start: datet
             .over(partition_by=group, order_by=[counts.c.first_ts, counts.c.sample_partition, counts.c.sample_offset])
             .label("rank"),
         )
-        .where(counts.c.topic.in_(topics), counts.c.bucket_start >= start, counts.c.bucket_start < end)
+        .where(counts.c.topic.in_(topics), counts.c.bucket_start >= start, counts.c.bucket_start < end, known)
         .subquery()
     )
     rows = connection.execute(

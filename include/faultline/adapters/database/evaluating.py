@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +13,20 @@ from sqlalchemy import Connection, insert, select, update
 from faultline.adapters.database import outbox
 from faultline.adapters.database.connect import upsert
 from faultline.adapters.database.stored import ALERT, SUPPRESSION, TRANSITION, to_json
-from faultline.adapters.database.tables import alerts, leases, suppressions, transitions
-from faultline.alerting.alerts import Alert, Evaluation, Suppression
+from faultline.adapters.database.tables import (
+    alerts,
+    leases,
+    suppressions,
+    terms,
+    transitions,
+    watched_rules,
+)
+from faultline.alerting.alerts import Alert, Evaluation, Suppression, Term
 from faultline.errors import Superseded
-from faultline.model import Transition
+from faultline.model import AlertKey, Labels, Transition
+
+# Databases limit the values of one statement.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,20 @@ def evaluated(connection: Connection, name: str) -> Evaluated | None:
 
 
 def live_alerts(connection: Connection) -> list[Alert]:
-    """Exactly the alerts of the last recorded evaluation."""
+    """Exactly the alerts that the last recorded evaluation remembered."""
     bodies = connection.scalars(select(alerts.c.body).where(alerts.c.live).order_by(alerts.c.episode))
     return [ALERT.validate_json(body) for body in bodies]
+
+
+def watched(connection: Connection) -> dict[str, datetime]:
+    """Since when each rule is evaluated."""
+    return {row.rule: row.since for row in connection.execute(select(watched_rules))}
+
+
+def known_terms(connection: Connection, rules: Collection[str]) -> list[Term]:
+    """What rules of these names have seen."""
+    rows = connection.execute(select(terms).where(terms.c.rule.in_(rules)))
+    return [Term(AlertKey(row.rule, Labels(json.loads(row.labels))), row.novel_at, row.seen_at) for row in rows]
 
 
 def record_evaluation(
@@ -67,13 +89,17 @@ def record_evaluation(
     """Write an evaluation; Superseded when the lease has been taken over."""
     _hold(connection, lease, evaluation)
     checkpoint("evaluation:lease")
-    _replace_alerts(connection, evaluation.alerts)
+    _put(connection, alerts, [_alert_row(alert) for alert in evaluation.changed])
+    for some in batched(evaluation.forgotten, _AT_ONCE):
+        connection.execute(update(alerts).where(alerts.c.episode.in_(some)).values(live=False))
     checkpoint("evaluation:alerts")
+    _put(connection, terms, [_term_row(term) for term in evaluation.terms])
+    _put(connection, watched_rules, [{"rule": rule, "since": evaluation.at} for rule in evaluation.watched])
+    checkpoint("evaluation:terms")
     if evaluation.transitions:
         connection.execute(insert(transitions), [_transition_row(step) for step in evaluation.transitions])
     checkpoint("evaluation:transitions")
-    for suppression in evaluation.suppressions:
-        _put(connection, suppressions, _suppression_row(suppression))
+    _put(connection, suppressions, [_suppression_row(suppression) for suppression in evaluation.suppressions])
     checkpoint("evaluation:suppressions")
     for notification in evaluation.notifications:
         outbox.enqueue(connection, notification, targets.get(notification.receiver, (notification.receiver,)))
@@ -93,23 +119,19 @@ def _hold(connection: Connection, lease: Lease, evaluation: Evaluation) -> None:
         )
 
 
-def _replace_alerts(connection: Connection, remembered: Sequence[Alert]) -> None:
-    rows = connection.execute(select(alerts.c.episode, alerts.c.body).where(alerts.c.live))
-    stored = {row.episode: row.body for row in rows}
-    for alert in remembered:
-        row = _alert_row(alert)
-        if stored.pop(row["episode"], None) != row["body"]:
-            _put(connection, alerts, row)
-    if stored:
-        connection.execute(update(alerts).where(alerts.c.episode.in_(stored)).values(live=False))
+def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The values in portions of at most ``size``."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _put(connection: Connection, table: Any, row: Mapping[str, Any]) -> None:
-    """Insert the row, or replace the one with its primary key."""
+def _put(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, or replace those with their primary keys."""
+    if not rows:
+        return
     keys = [column.name for column in table.primary_key]
-    statement = upsert(connection, table).values(row)
-    changes = {name: statement.excluded[name] for name in row if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
+    statement = upsert(connection, table)
+    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)
 
 
 def _alert_row(alert: Alert) -> dict[str, Any]:
@@ -121,6 +143,16 @@ def _alert_row(alert: Alert) -> dict[str, Any]:
         "live": True,
         "starts_at": alert.starts_at,
         "body": to_json(ALERT, alert),
+    }
+
+
+def _term_row(term: Term) -> dict[str, Any]:
+    return {
+        "alert_id": term.alert.id,
+        "rule": term.alert.rule,
+        "labels": json.dumps(dict(term.alert.labels)),
+        "novel_at": term.novel_at,
+        "seen_at": term.seen_at,
     }
 
 

@@ -111,6 +111,7 @@ counts = Table(
     Column("batch", _RowId, nullable=False),
     Index(None, "topic", "bucket_start"),
     Index(None, "bucket_start"),
+    Index(None, "batch"),
 )
 
 # Who may evaluate. The token only grows; whoever holds an older one has been superseded.
@@ -138,6 +139,25 @@ alerts = Table(
     Column("body", Text, nullable=False),
     Index(None, "live"),
     Index(None, "alert_id"),
+)
+
+# Since when each rule is evaluated: what a new_term rule finds before that is known, not new.
+watched_rules = Table(
+    "watched_rules",
+    metadata,
+    Column("rule", LogText, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+# What new_term rules have seen, and about when last.
+terms = Table(
+    "terms",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("rule", LogText, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("novel_at", UtcDateTime),
+    Column("seen_at", UtcDateTime, nullable=False),
 )
 
 transitions = Table(

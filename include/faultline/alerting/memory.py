@@ -1,0 +1,97 @@
+"""``Memory``: what an evaluator carries from one evaluation to the next, so that each costs what is new.
+
+All of it can be made again from what is stored: the alerts, the last watermark, the terms and the counts of the
+lookback. Whoever fails to store an evaluation makes it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from faultline.alerting.alerts import Alert, Term
+from faultline.alerting.rules import Rules
+from faultline.alerting.tallies import Tallies, Tally
+from faultline.alerting.windows import floor
+from faultline.model import AlertKey, ErrorCount
+
+
+@dataclass
+class Memory:
+    """``alerts`` has every episode that is remembered, ``latest`` the last one of each alert by rule.
+
+    ``since`` is the last watermark, ``watched`` since when each rule is evaluated, ``seen`` the bucket edges of the
+    last evaluation. ``restless`` are episodes that time alone may change; ``explained`` those with a live cause.
+    """
+
+    rules: Rules
+    bucket: timedelta
+    tallies: Tallies
+    since: datetime | None = None
+    watched: dict[str, datetime] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    latest: dict[str, dict[AlertKey, Alert]] = field(default_factory=dict)
+    seen: tuple[datetime | None, datetime] | None = None
+    restless: set[str] = field(default_factory=set)
+    explained: set[str] = field(default_factory=set)
+    effects: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def restore(
+        cls,
+        rules: Rules,
+        bucket: timedelta,
+        *,
+        alerts: Iterable[Alert] = (),
+        since: datetime | None = None,
+        watched: Mapping[str, datetime] | None = None,
+        terms: Iterable[Term] = (),
+        counts: Iterable[ErrorCount] = (),
+    ) -> Memory:
+        """A memory from what is stored; without any, an empty one.
+
+        ``counts`` are those of the buckets that start after the last watermark less ``lookback(rules, bucket)``.
+        What a new_term rule finds in them when it is watched for the first time is known, not new.
+        """
+        memory = cls(rules, bucket, Tallies(list(rules.rules.values())), since, dict(watched or {}))
+        for term in terms:
+            tallies = memory.tallies.of.get(term.alert.rule)
+            if tallies is not None:
+                tallies[term.alert] = Tally(novel_at=term.novel_at, seen_at=term.seen_at, noted_at=term.seen_at)
+        memory.tallies.restore(counts)
+        for alert in sorted(alerts, key=lambda alert: alert.starts_at):
+            memory.put(alert)
+        for name in set(memory.tallies.of) - set(memory.watched):
+            for tally in memory.tallies.of[name].values():
+                tally.novel_at = None
+        live = {alert.episode for alert in memory.alerts.values() if alert.live}
+        memory.explained = {
+            alert.episode for alert in memory.alerts.values() if any(cause.episode in live for cause in alert.causes)
+        }
+        return memory
+
+    def put(self, alert: Alert) -> None:
+        """Remember the alert as it is now."""
+        self.alerts[alert.episode] = alert
+        self.latest.setdefault(alert.key.rule, {})[alert.key] = alert
+
+    def drop(self, episode: str) -> None:
+        """Forget an episode."""
+        alert = self.alerts.pop(episode)
+        latest = self.latest[alert.key.rule]
+        if latest.get(alert.key) is alert:
+            del latest[alert.key]
+        self.restless.discard(episode)
+        self.explained.discard(episode)
+
+    def watch(self, at: datetime) -> tuple[str, ...]:
+        """Note the rules that are evaluated for the first time, and return them."""
+        fresh = tuple(name for name in self.rules.rules if name not in self.watched)
+        self.watched |= dict.fromkeys(fresh, floor(at, self.bucket))
+        return fresh
+
+
+def lookback(rules: Rules, bucket: timedelta) -> timedelta:
+    """How far back counts are needed: the longest reach of a window and the buckets at both its ends."""
+    return max((rule.reach for rule in rules.rules.values()), default=timedelta(0)) + 2 * bucket

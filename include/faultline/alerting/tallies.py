@@ -1,0 +1,207 @@
+"""Counts by alert: which rules a count belongs to, and a running tally for each of their alerts.
+
+Kept from one evaluation to the next, so that an evaluation costs what is new and not what is known. Adding is
+order-free: the same counts give the same tallies, however they were split.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from faultline.alerting.alerts import Term
+from faultline.alerting.matchers import matches_all
+from faultline.alerting.rulekinds import BaseRule, CardinalityRule, NewTermRule, PercentageRule
+from faultline.model import AlertKey, ErrorCount, Labels
+
+
+@dataclass(slots=True)
+class Cell:
+    """One bucket of one alert: how many, how many of those in the share, which values, and a sample by fingerprint."""
+
+    count: int
+    first_ts: datetime
+    last_ts: datetime
+    hits: int = 0
+    values: set[str] = field(default_factory=set)
+    kinds: dict[str, tuple[int, ErrorCount]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The buckets of one alert. For a term: where it was new, None for one that is known; when it was last seen, and
+    which of that has been noted for the next process.
+    """
+
+    cells: dict[datetime, Cell] = field(default_factory=dict)
+    starts: list[datetime] = field(default_factory=list)
+    novel_at: datetime | None = None
+    seen_at: datetime | None = None
+    noted_at: datetime | None = None
+    _totals: list[int] | None = None
+    _hits: list[int] | None = None
+
+    def add(self, row: ErrorCount, hit: bool, value: str | None) -> None:
+        """Count the row; ``hit`` says whether it is in the share, ``value`` is what cardinality is taken of."""
+        cell = self.cells.get(row.bucket_start)
+        if cell is None:
+            cell = self.cells[row.bucket_start] = Cell(0, row.first_ts, row.last_ts)
+            insort(self.starts, row.bucket_start)
+        cell.count += row.count
+        cell.hits += row.count if hit else 0
+        cell.first_ts, cell.last_ts = min(cell.first_ts, row.first_ts), max(cell.last_ts, row.last_ts)
+        if value is not None:
+            cell.values.add(value)
+        if row.sample is not None:
+            _keep_sample(cell.kinds, row)
+        self._totals = self._hits = None
+
+    def total(self, start: datetime, end: datetime) -> int:
+        """How many records are in the buckets that start in ``[start, end)``."""
+        if self._totals is None:
+            self._totals = list(accumulate((self.cells[each].count for each in self.starts), initial=0))
+        return self._between(self._totals, start, end)
+
+    def hits(self, start: datetime, end: datetime) -> int:
+        """How many of those are in the share."""
+        if self._hits is None:
+            self._hits = list(accumulate((self.cells[each].hits for each in self.starts), initial=0))
+        return self._between(self._hits, start, end)
+
+    def distinct(self, start: datetime, end: datetime) -> int:
+        """How many different values there are in the buckets that start in ``[start, end)``."""
+        chosen = self.starts[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+        return len(set().union(*(self.cells[each].values for each in chosen)))
+
+    def since(self, start: datetime) -> Iterator[tuple[datetime, Cell]]:
+        """The buckets that start at or after ``start``, in order."""
+        return ((each, self.cells[each]) for each in self.starts[bisect_left(self.starts, start) :])
+
+    def forget(self, before: datetime) -> None:
+        """Drop the buckets that start before that."""
+        gone = bisect_left(self.starts, before)
+        if gone:
+            for each in self.starts[:gone]:
+                del self.cells[each]
+            del self.starts[:gone]
+            self._totals = self._hits = None
+
+    def _between(self, sums: Sequence[int], start: datetime, end: datetime) -> int:
+        if end <= start:
+            return 0
+        return sums[bisect_left(self.starts, end)] - sums[bisect_left(self.starts, start)]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where counts with certain labels go: an alert of a rule, and what they mean to it."""
+
+    key: AlertKey
+    hit: bool
+    value: str | None
+
+
+@dataclass
+class Tallies:
+    """The tallies of every rule. ``touched`` has the alerts that were added to since it was last taken, each with the
+    earliest bucket of what was added, None for what every evaluation looks at anyway.
+    """
+
+    rules: Sequence[BaseRule]
+    of: dict[str, dict[AlertKey, Tally]] = field(default_factory=dict)
+    touched: dict[str, dict[AlertKey, datetime | None]] = field(default_factory=dict)
+    _targets: dict[tuple[Labels, str | None], tuple[tuple[BaseRule, Target], ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.of = {rule.alert: {} for rule in self.rules}
+
+    def add(self, rows: Iterable[ErrorCount]) -> None:
+        """Count the rows in every tally that they belong to."""
+        for row in rows:
+            for rule, target in self._targets_of(row):
+                tally = self.of[rule.alert].get(target.key)
+                if tally is None:
+                    tally = self.of[rule.alert][target.key] = Tally()
+                tally.add(row, target.hit, target.value)
+                if isinstance(rule, NewTermRule):
+                    _note_term(tally, row, rule)
+                touched = self.touched.setdefault(rule.alert, {})
+                touched[target.key] = min(touched.get(target.key) or row.bucket_start, row.bucket_start)
+
+    def restore(self, rows: Iterable[ErrorCount]) -> None:
+        """Count rows that were mostly evaluated before: late ones among them bring no old window back."""
+        self.add(rows)
+        self.touched = {name: dict.fromkeys(keys) for name, keys in self.touched.items()}
+
+    def take_touched(self) -> dict[str, dict[AlertKey, datetime | None]]:
+        """What was touched since the last call."""
+        taken, self.touched = self.touched, {}
+        return taken
+
+    def note_terms(self, rule: str, keys: Iterable[AlertKey], exact: timedelta) -> Iterator[Term]:
+        """The terms among the keys that were seen first, or again so much later than noted before."""
+        for key in keys:
+            tally = self.of[rule][key]
+            if tally.seen_at and (tally.noted_at is None or tally.seen_at - tally.noted_at > exact):
+                tally.noted_at = tally.seen_at
+                yield Term(key, tally.novel_at, tally.seen_at)
+
+    def forget(self, until: datetime, bucket: timedelta) -> None:
+        """Drop what no window can reach that ends after ``until``; a term stays known for its ``terms_window_size``."""
+        for rule in self.rules:
+            tallies = self.of[rule.alert]
+            before = until - rule.reach - 2 * bucket
+            for key in [key for key, tally in tallies.items() if tally.starts and tally.starts[0] < before]:
+                tallies[key].forget(before)
+                if not tallies[key].starts and not _known_term(tallies[key], rule, until):
+                    del tallies[key]
+        if len(self._targets) > 100_000:
+            self._targets.clear()
+
+    def _targets_of(self, row: ErrorCount) -> tuple[tuple[BaseRule, Target], ...]:
+        """Found once for each set of labels."""
+        known = self._targets.get((row.labels, row.fingerprint))
+        if known is None:
+            labels = {**row.labels, "fingerprint": row.fingerprint} if row.fingerprint else row.labels
+            known = tuple((rule, target) for rule in self.rules if (target := target_of(rule, labels)) is not None)
+            self._targets[row.labels, row.fingerprint] = known
+        return known
+
+
+def target_of(rule: BaseRule, labels: Mapping[str, str]) -> Target | None:
+    """The alert that records with these labels count for; None when they do not. An absent label stays absent."""
+    if (rule.topics and labels.get("topic") not in rule.topics) or not matches_all(rule.parsed_matchers, labels):
+        return None
+    if isinstance(rule, NewTermRule) and not any(name in labels for name in rule.fields):
+        return None
+    key = AlertKey(rule.alert, Labels({name: labels[name] for name in rule.identity if name in labels}))
+    hit = isinstance(rule, PercentageRule) and matches_all(rule.parsed_filter, labels)
+    return Target(key, hit, labels.get(rule.cardinality_field) if isinstance(rule, CardinalityRule) else None)
+
+
+def _note_term(tally: Tally, row: ErrorCount, rule: NewTermRule) -> None:
+    """A term is new where it was not seen for the whole window before; an earlier record that comes late moves that."""
+    at, seen, novel = row.bucket_start, tally.seen_at, tally.novel_at
+    if seen is None or at - seen > rule.terms_window_size or (novel is not None and at < novel):
+        tally.novel_at = at
+    tally.seen_at = max(at, seen or at)
+
+
+def _known_term(tally: Tally, rule: BaseRule, until: datetime) -> bool:
+    if not isinstance(rule, NewTermRule) or tally.seen_at is None:
+        return False
+    return until - tally.seen_at <= rule.terms_window_size
+
+
+def _keep_sample(kinds: dict[str, tuple[int, ErrorCount]], row: ErrorCount) -> None:
+    name = row.fingerprint or ""
+    number, first = kinds.get(name, (0, row))
+    kinds[name] = (number + row.count, min(first, row, key=place))
+
+
+def place(row: ErrorCount) -> tuple[datetime, int, int, str]:
+    """Orders samples by where they are in Kafka, and by their text where that is not known."""
+    return row.first_ts, row.sample_partition or 0, row.sample_offset or 0, row.sample or ""

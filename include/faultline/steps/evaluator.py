@@ -1,0 +1,92 @@
+"""What the alerting task remembers between evaluations: read once, then only what is new.
+
+Whatever goes wrong while an evaluation is recorded, the memory is made again from the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from faultline.adapters.database import BatchMark, Counted, Database
+from faultline.alerting.alerts import Evaluation
+from faultline.alerting.evaluation import evaluate
+from faultline.alerting.memory import Memory, lookback
+from faultline.alerting.rulekinds import NewTermRule
+from faultline.alerting.rules import Rules
+from faultline.model import TopicPartition
+from faultline.settings import Settings, TopicsFile
+
+
+@dataclass
+class Evaluator:
+    """Decides from what the database holds; ``name`` is that of the lease whose evaluations it goes on from."""
+
+    settings: Settings
+    database: Database
+    name: str
+    _memory: Memory | None = None
+    _mark: BatchMark = field(default_factory=BatchMark)
+    _topics: tuple[str, ...] = ()
+
+    def decide(self, rules: Rules, topics_file: TopicsFile, *, at: datetime) -> Evaluation:
+        """One evaluation, not yet recorded; ``forget`` it when it could not be."""
+        topics = tuple(topic.name for topic in topics_file.topics if topic.count)
+        # The watermark first: it must not be ahead of the counts.
+        counted = current_partitions(self.database.counted(), topics)
+        watermark = self.database.watermark(counted, self.settings.allowed_lateness)
+        memory = self._memory
+        if memory is None or memory.rules.hash != rules.hash or topics != self._topics:
+            memory, self._topics = self._restored(rules, topics, at, watermark), topics
+        self._memory = None
+        new, self._mark = self.database.new_counts(topics, self._mark)
+        evaluation = evaluate(memory, new, at=at, watermark=watermark)
+        self._memory = memory
+        return evaluation
+
+    def forget(self) -> None:
+        """Read everything again before the next evaluation."""
+        self._memory = None
+
+    def _restored(self, rules: Rules, topics: Collection[str], at: datetime, watermark: datetime | None) -> Memory:
+        last = self.database.evaluated(self.name)
+        since = last.watermark if last else None
+        earliest = min(time for time in (at, watermark, since) if time is not None)
+        start = earliest - lookback(rules, self.settings.count_bucket)
+        watched = self.database.watched_rules()
+        learners = [rule for rule in rules.rules.values() if isinstance(rule, NewTermRule)]
+        unlearnt = [rule.terms_window_size for rule in learners if rule.alert not in watched]
+        self._mark = self.database.batch_mark()
+        return Memory.restore(
+            rules,
+            self.settings.count_bucket,
+            alerts=self.database.alerts(),
+            since=since,
+            watched=watched,
+            terms=self.database.terms([rule.alert for rule in learners]),
+            counts=self.database.counts_between(
+                topics, min([start, *(at - size for size in unlearnt)]), at + self.settings.count_bucket, self._mark
+            ),
+        )
+
+
+def current_partitions(counted: Sequence[Counted], topics: Collection[str]) -> list[TopicPartition]:
+    """The partitions whose counts close buckets: of each topic the generation counted last.
+
+    A topic that was deleted and created again leaves positions behind that never move.
+    """
+    newest: dict[str, Counted] = {}
+    for each in counted:
+        best = newest.get(each.partition.topic)
+        if best is None or _seen(each) > _seen(best):
+            newest[each.partition.topic] = each
+    return [
+        each.partition
+        for each in counted
+        if each.partition.topic in topics and each.partition.topic_id == newest[each.partition.topic].partition.topic_id
+    ]
+
+
+def _seen(counted: Counted) -> float:
+    return counted.complete_to.timestamp() if counted.complete_to else float("-inf")
