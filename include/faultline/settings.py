@@ -96,10 +96,9 @@ class Settings(BaseSettings):
     topics_file: Path = Path("topics.yaml")
 
     archive_group_partitions: int = Field(default=8, ge=1, description="topic partitions appended by one mapped task")
-    archive_batch_rows: int = Field(default=250_000, ge=1)
-    archive_batch_bytes: int = Field(
-        default=64 * 2**20, ge=1, description="an append holds about ten times as much in memory"
-    )
+    archive_batch_rows: int = Field(default=1_000_000, ge=1, description="an append commits after so many records")
+    archive_batch_bytes: int = Field(default=256 * 2**20, ge=1, description="or so many bytes of them")
+    archive_batch_time: PositiveDuration = Field(default=timedelta(seconds=30), description="or so much time")
     archive_patience: Duration = Field(
         default=timedelta(minutes=1), description="how long a task itself tries again while HDFS or Kafka is away"
     )
@@ -109,6 +108,7 @@ class Settings(BaseSettings):
     )
     count_bucket: PositiveDuration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
     count_batch_rows: int = Field(default=50_000, ge=1)
+    count_batch_bytes: int = Field(default=64 * 2**20, ge=1)
     count_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
     count_retention: Duration = Field(default=timedelta(days=8), description="how long counts are kept")
     allowed_lateness: Duration = timedelta(seconds=30)

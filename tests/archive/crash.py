@@ -37,7 +37,7 @@ def append_all(bootstrap: str, archive: str, topic: str, dies_at: str | None = N
             source,
             TopicConfig(name=topic),
             plan.ranges,
-            Limits(BATCH, 2**20),
+            Limits(BATCH, 2**20, timedelta(minutes=1)),
             event_time_span=timedelta(days=7),
             group=f"archive-{topic}",
             checkpoint=checkpoint,

@@ -32,14 +32,19 @@ def fill(source: MemorySource, count: int, partition: int = 0, at: datetime = NO
 
 
 def append(
-    table: TopicTable, source: MemorySource, ranges: list[OffsetRange] | None = None, rows: int = 1000, **more: Any
+    table: TopicTable,
+    source: MemorySource,
+    ranges: list[OffsetRange] | None = None,
+    rows: int = 1000,
+    age: timedelta = SPAN,
+    **more: Any,
 ) -> AppendReport:
     """Append what a run that ends now would."""
     parts = source.partitions("app")
     marks = source.watermarks(parts)
     until = {part: mark.end for part, mark in marks.items()}
     planned = ranges or list(plan_archive("app", table.positions(parts), marks, until, group_size=8).ranges)
-    return append_ranges(table, source, TOPIC, planned, Limits(rows, 2**20), event_time_span=SPAN, **more)
+    return append_ranges(table, source, TOPIC, planned, Limits(rows, 2**20, age), event_time_span=SPAN, **more)
 
 
 def rows_of(table: TopicTable) -> list[dict[str, Any]]:
@@ -53,7 +58,7 @@ def test_a_run_archives_what_is_there_and_the_next_one_what_is_new(archive: str,
     fill(source, 3, partition=2)
     source.produce("app", b"\xff not JSON")
     first = append(table, source, group="faultline")
-    assert (first.rows, first.batches, first.parse_errors, first.rows_per_hour) == (9, 2, 1, {"2026-11-22T12": 9})
+    assert (first.rows, first.batches, first.parse_errors, first.rows_per_hour) == (9, 1, 1, {"2026-11-22T12": 9})
     assert source.group_offsets["faultline"] == {
         part: offset for part, offset in table.positions(source.partitions("app")).items() if offset is not None
     }
@@ -63,7 +68,7 @@ def test_a_run_archives_what_is_there_and_the_next_one_what_is_new(archive: str,
     assert (report.ok, report.rows, report.commits, [part.lag for part in report.partitions]) == (
         True,
         13,
-        3,
+        2,
         [0, 0, 0],
     )
     assert b"\xff not JSON" in [row["raw"] for row in rows_of(table)]
@@ -133,18 +138,46 @@ def test_a_topic_created_again_is_archived_beside_its_past(folder: str, source: 
     assert (report.ok, sorted((part.next, part.rows) for part in report.partitions)) == (True, [(2, 2), (5, 5)])
 
 
-def test_when_the_broker_goes_away_a_retry_archives_the_rest(folder: str, source: MemorySource) -> None:
+def test_what_was_read_before_the_broker_goes_away_is_archived_and_the_rest_by_a_retry(
+    folder: str, source: MemorySource
+) -> None:
     table = TopicTable.open_or_create(folder, "app")
-    fill(source, 10)
+    fill(source, 5)
+    fill(source, 5, partition=1)
 
     def cut(step: str) -> None:
-        source.unreachable |= step == "after_commit"  # for good: the reader is up to two batches ahead
+        source.unreachable |= step == "consuming"
 
     with pytest.raises(TransientError):
-        append(table, source, rows=3, checkpoint=cut)
+        append(table, source, checkpoint=cut)
+    assert len(rows_of(table)) == 5
     source.unreachable = False
-    append(table, source, rows=3)
-    assert (verify_topic(table, source).ok, len(rows_of(table))) == (True, 10)
+    assert append(table, source).rows == 5
+    assert verify_topic(table, source).ok
+
+
+LIMITS: dict[str, tuple[dict[str, Any], int]] = {
+    "none": ({}, 1),
+    "rows": ({"rows": 4}, 3),
+    "time": ({"age": timedelta(0)}, 3),
+}
+
+
+@pytest.mark.parametrize(("limit", "commits"), LIMITS.values(), ids=LIMITS)
+def test_a_commit_is_made_when_it_has_taken_enough(
+    folder: str, source: MemorySource, limit: dict[str, Any], commits: int
+) -> None:
+    for partition in range(3):
+        fill(source, 4, partition)
+    assert append(TopicTable.open_or_create(folder, "app"), source, **limit).batches == commits
+
+
+def test_records_of_many_hours_do_not_wait_for_each_other(folder: str, source: MemorySource) -> None:
+    """Every hour is a file, and every file that is open takes memory."""
+    for hour in range(36):
+        fill(source, 1, partition=hour // 12, at=NOON - timedelta(hours=hour))
+    report = append(TopicTable.open_or_create(folder, "app"), source)
+    assert (report.batches, len(report.rows_per_hour)) == (2, 36)
 
 
 def test_a_group_copy_that_fails_fails_nothing(folder: str, source: MemorySource) -> None:

@@ -133,7 +133,7 @@ def test_or_the_gap_is_written_down_and_told_once_and_the_rest_is_archived(
 def test_retention_that_overtakes_an_append_is_noticed(
     settings: Settings, broker: RealBroker, kafka: str, topic: str
 ) -> None:
-    """Whatever was read ahead and not committed yet is as gone as the rest."""
+    """Whatever was read ahead is archived, the rest written down as lost."""
     broker.create(topic)
     for _ in range(20):  # fetched ten by ten
         broker.produce(topic, [b"x" * 1000] * 10)

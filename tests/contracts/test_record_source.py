@@ -246,6 +246,20 @@ def test_an_undecided_transaction_hides_its_records_and_those_behind_it_but_not_
         pass
 
 
+def test_what_was_read_before_the_broker_fell_silent_is_handed_out(kafka: str, topic: str) -> None:
+    broker = RealBroker(kafka)
+    broker.create(topic)
+    broker.produce(topic, values(5))
+    [part] = broker.source.partitions(topic)
+    reader = RangeReader({"bootstrap.servers": kafka}, 2, logging.getLogger(__name__))
+    batches = reader.read([OffsetRange(part, 0, 10)], max_rows=100, max_bytes=2**20)
+    rows, covered = next(batches)
+    assert (len(rows), covered) == (5, (OffsetRange(part, 0, 5),))
+    with pytest.raises(TransientError, match="sent nothing"):
+        next(batches)
+    reader.close()
+
+
 def test_a_group_sees_the_positions_copied_to_it(kafka: str, topic: str) -> None:
     from confluent_kafka import Consumer
     from confluent_kafka import TopicPartition as Position

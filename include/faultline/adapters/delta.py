@@ -19,11 +19,11 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import DeletedMeanwhile, table_errors
-from faultline.adapters.delta_files import PARTITION_COLUMNS, add_action, stage_file
+from faultline.adapters.delta_files import PARTITION_COLUMNS, Staging, add_action
 from faultline.adapters.delta_notes import NOTE, LedgerSoFar, add_note
 from faultline.adapters.delta_read import OpenFile, logged_files, plain_schema, stored_files, without_views
 from faultline.adapters.delta_statistics import STATISTICS
-from faultline.archive.table import CommittedRange, FileFacts, Ledger, Loss, StagedFile, by_hour
+from faultline.archive.table import CommittedRange, FileFacts, Ledger, Loss, StagedFile
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
@@ -97,9 +97,13 @@ class TopicTable:
 
     def stage(self, events: pa.Table) -> tuple[StagedFile, ...]:
         """Write rows as files that no reader sees before ``commit``; columns beyond EVENT_SCHEMA are left out."""
-        rows = events.select(EVENT_SCHEMA.names)
-        with table_errors(f"writing a file of {self.url}"):
-            return tuple(stage_file(self._files, [part], dt, hr) for dt, hr, part in by_hour(rows))
+        with self.staging() as staging:
+            staging.add(events)
+            return staging.finish()
+
+    def staging(self) -> Staging:
+        """The same bit by bit."""
+        return Staging(self._files, f"writing a file of {self.url}")
 
     def commit(
         self,

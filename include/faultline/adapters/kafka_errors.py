@@ -7,7 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 from faultline.errors import FaultlineError, PermanentError, TransientError
 
 # A topic that has just been created answers these until every broker knows its leader.
-NOT_READY = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+NOT_READY = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH}
+)
 
 _PERMANENT = frozenset(
     {

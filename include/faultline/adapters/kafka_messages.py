@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,8 +111,15 @@ class MessageBuffer:
         """How many messages it has."""
         return len(self._values)
 
+    @property
+    def age(self) -> float:
+        """Seconds since the first message was added; 0 when there is none."""
+        return time.monotonic() - self._since if self._values else 0.0
+
     def add(self, accepted: Accepted) -> None:
         """Keep what the table needs, let go of the messages: they hold a broker's whole fetch in memory."""
+        if not self._values:
+            self._since = time.monotonic()
         messages = accepted.messages
         times = (milliseconds for _, milliseconds in map(Message.timestamp, messages))
         self._values += map(Message.value, messages)
@@ -142,6 +150,7 @@ class MessageBuffer:
         self._partitions: list[Numbers] = []
         self._offsets: list[Numbers] = []
         self._times: list[Numbers] = []
+        self._since = 0.0
         self.size = 0
 
 

@@ -12,15 +12,19 @@ from confluent_kafka import TopicPartition as Position
 
 from faultline.adapters.kafka_errors import faultline_error
 from faultline.adapters.kafka_messages import Accepted, MessageBuffer, RangeProgress
-from faultline.errors import LostRange, PermanentError, TransientError
+from faultline.errors import FaultlineError, LostRange, PermanentError, TransientError
 from faultline.model import OffsetRange
 
 _TICK = 0.2
 # Messages per call: enough to amortise the call, few enough that Python's garbage collector is not called for them.
 _MESSAGES = 500
+# Seconds: how old the first message of a batch may get while a slow broker fills it.
+_LONGEST = 5.0
 _DEFAULTS = {
     "group.id": "faultline-reader",  # librdkafka wants one; it is never joined or committed to
-    "queued.max.messages.kbytes": "65536",
+    # A fetch is unpacked whole, to about ten times its bytes: this much for every partition.
+    "fetch.message.max.bytes": "524288",
+    "queued.max.messages.kbytes": "32768",
     # A fetch that waits for news at the end of one range would hold up the first fetch of the next one.
     "fetch.wait.max.ms": "10",
     # With its queue full, librdkafka rests for a second unless told otherwise; we have emptied the queue by then.
@@ -53,7 +57,8 @@ class RangeReader:
     def read(self, ranges: Sequence[OffsetRange], *, max_rows: int, max_bytes: int) -> Iterator[Batch]:
         """Ranges of one topic, each partition at most once, in batches of at most ``max_rows``.
 
-        A batch that has reached ``max_bytes`` ends with what the same call to the broker brought.
+        A batch that has reached ``max_bytes`` ends with what the same call to the broker brought. What was read before
+        an error is handed out before the error is raised.
         """
         progress = RangeProgress(ranges)
         self._consumer.assign([Position(s.partition.topic, s.partition.partition, s.start) for s in ranges])
@@ -64,12 +69,16 @@ class RangeReader:
 
     def _batches(self, progress: RangeProgress, max_rows: int, max_bytes: int) -> Iterator[Batch]:
         buffer = MessageBuffer(progress.topic_id)
-        while progress.open:
-            buffer.add(self._consume(progress, max_rows - buffer.rows))
-            if buffer.rows >= max_rows or buffer.size >= max_bytes:
-                yield buffer.take(), progress.take()
-        if covered := progress.take():
-            yield buffer.take(), covered
+        try:
+            while progress.open:
+                buffer.add(self._consume(progress, max_rows - buffer.rows))
+                if buffer.rows >= max_rows or buffer.size >= max_bytes or buffer.age >= _LONGEST:
+                    yield buffer.take(), progress.take()
+        except FaultlineError:
+            # Soon it may not be in Kafka any more.
+            yield from _rest(buffer, progress)
+            raise
+        yield from _rest(buffer, progress)
 
     def _consume(self, progress: RangeProgress, number: int) -> Accepted:
         """Messages inside the ranges, after moving ``progress`` past them; waits for the broker, but not for ever."""
@@ -117,3 +126,8 @@ class RangeReader:
         if rest.start < low:
             return LostRange([OffsetRange(rest.partition, rest.start, min(low, rest.end))])
         return PermanentError(f"the broker refuses the start of {rest}; it holds [{low}, {high})")
+
+
+def _rest(buffer: MessageBuffer, progress: RangeProgress) -> Iterator[Batch]:
+    if covered := progress.take():
+        yield buffer.take(), covered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -93,6 +93,22 @@ class Ledger:
     expired: tuple[OffsetRange, ...] = ()
 
 
+class FileStaging(Protocol):
+    """Files being written. ``len`` says how many; leaving the block lets go of those that were not finished."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __len__(self) -> int: ...
+
+    def add(self, events: pa.Table) -> None:
+        """Write rows."""
+
+    def finish(self) -> Sequence[StagedFile]:
+        """The files, whole and on storage."""
+
+
 class ArchiveTable(Protocol):
     """One topic's table; ``faultline.adapters.delta.TopicTable`` is it."""
 
@@ -110,8 +126,8 @@ class ArchiveTable(Protocol):
     def positions(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int | None]:
         """The next offset to archive of each partition, in this snapshot; None when none was ever archived."""
 
-    def stage(self, events: pa.Table) -> Sequence[StagedFile]:
-        """Write rows as files that no reader sees before ``commit``."""
+    def staging(self) -> FileStaging:
+        """A way to write rows as files that no reader sees before ``commit``."""
 
     def commit(
         self,

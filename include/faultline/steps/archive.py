@@ -84,7 +84,7 @@ def _append(
         source,
         topic,
         ranges,
-        Limits(settings.archive_batch_rows, settings.archive_batch_bytes),
+        Limits(settings.archive_batch_rows, settings.archive_batch_bytes, settings.archive_batch_time),
         event_time_span=settings.event_time_span,
         group=CONSUMER_GROUP,
         checkpoint=checkpoint,

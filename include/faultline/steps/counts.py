@@ -49,7 +49,7 @@ def count_topic(
         database.record_counts(begun, [], {each.partition: at for each in idle})
     records = 0
     new = [each for each in ranges if len(each)]
-    for raw, covered in source.read(new, max_rows=settings.count_batch_rows, max_bytes=settings.archive_batch_bytes):
+    for raw, covered in source.read(new, max_rows=settings.count_batch_rows, max_bytes=settings.count_batch_bytes):
         checkpoint("consumed")
         events = decode(raw, topic, event_time_span=settings.event_time_span)
         events = none_from_the_future(events, at, settings.allowed_lateness)
