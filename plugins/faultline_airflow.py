@@ -81,6 +81,24 @@ def kafka(config: Settings | None = None) -> Iterator[KafkaSource]:
         yield source
 
 
+def connection(conn_id: str) -> dict[str, str]:
+    """The credentials of an Airflow Connection: its password, and what its Extra has.
+
+    Airflow does not tell a connection that is not there from a secrets backend that is away, so both are waited for.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
+
+    from faultline.errors import TransientError
+
+    try:
+        found = Connection.get(conn_id)
+    except (AirflowException, AirflowRuntimeError, PermissionError) as error:
+        raise TransientError(f"Airflow gives no connection {conn_id}: {type(error).__name__}") from error
+    fields = {**found.extra_dejson, "password": found.password}
+    return {name: str(value) for name, value in fields.items() if value}
+
+
 @contextmanager
 def decisions() -> Iterator[None]:
     """A PermanentError fails the task at once; every other error is left to the task's retries."""
@@ -137,7 +155,7 @@ class AlertSensor(BaseSensorOperator):
         with (
             decisions(),
             Database(settings().database_url) as database,
-            begin_watch(self._stop, settings(), database, holder) as watch,
+            begin_watch(self._stop, settings(), database, holder, connections=connection) as watch,
         ):
             self._watch = watch
             return super().execute(context)

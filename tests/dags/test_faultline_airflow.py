@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -93,3 +94,18 @@ def test_a_continuous_task_stops_when_its_supervisor_has_died(monkeypatch: pytes
     stop = until_budget_or_orphaned(timedelta(hours=1))
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert stop()
+
+
+def test_the_credentials_of_a_channel_come_from_an_airflow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    from faultline_airflow import connection
+
+    robot = {"conn_type": "generic", "password": "https://a.example/robot", "extra": {"secret": "SECabc"}}
+    monkeypatch.setenv("AIRFLOW_CONN_ROBOT", json.dumps(robot))
+    assert connection("robot") == {"password": "https://a.example/robot", "secret": "SECabc"}
+
+
+def test_a_connection_that_airflow_does_not_give_is_worth_another_try(airflow_database: None) -> None:
+    from faultline_airflow import connection
+
+    with pytest.raises(TransientError, match="no connection nobody"):
+        connection("nobody")

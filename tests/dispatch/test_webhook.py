@@ -15,7 +15,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
+from faultline.dispatch.http import Limits
 from faultline.dispatch.receivers.webhook import WebhookReceiver, payload
+from faultline.dispatch.secrets import in_clear
 from faultline.model import AlertState, NotificationKind
 from tests.contracts.values import notification
 
@@ -29,7 +31,9 @@ def send(server: HTTPServer, answer: Response | Callable[[Request], Response], t
     else:
         handler.respond_with_response(answer)
     url = server.url_for("/alerts")
-    return WebhookReceiver("ops/webhook/1", url, timeout=timedelta(seconds=timeout)).send(notification())
+    return WebhookReceiver("ops/webhook/1", in_clear(url), Limits(pause=timedelta(seconds=timeout))).send(
+        notification()
+    )
 
 
 def test_it_posts_what_alertmanager_would_and_the_suppressed_effects(httpserver: HTTPServer) -> None:
@@ -68,7 +72,7 @@ def test_an_episode_whose_rule_was_removed_is_resolved_for_its_receiver() -> Non
 def test_text_that_no_encoding_likes_arrives(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/alerts").respond_with_data("")
     hostile = notification(sample='half \ud83d NUL \x00 数据库 "quoted"')
-    assert WebhookReceiver("w", httpserver.url_for("/alerts")).send(hostile).status == DELIVERED
+    assert WebhookReceiver("w", in_clear(httpserver.url_for("/alerts"))).send(hostile).status == DELIVERED
     assert json.loads(httpserver.log[0][0].data)["alerts"][0]["annotations"]["sample"] == hostile.alert.samples[0]
 
 
@@ -127,7 +131,7 @@ def test_a_server_that_is_silent_is_given_up(httpserver: HTTPServer) -> None:
 def test_a_server_that_is_not_there_is_worth_another_try() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        delivery = WebhookReceiver("w", f"http://127.0.0.1:{unused.getsockname()[1]}/").send(notification())
+        delivery = WebhookReceiver("w", in_clear(f"http://127.0.0.1:{unused.getsockname()[1]}/")).send(notification())
     assert (delivery.status, delivery.provider_code) == (TRANSIENT, "ConnectError")
 
 
@@ -135,7 +139,7 @@ def test_a_server_that_is_not_there_is_worth_another_try() -> None:
     "host", ["....", "a" * 70 + ".com", "[::1"], ids=["empty parts", "long part", "half an address"]
 )
 def test_an_address_that_cannot_be_is_an_answer_and_not_a_crash(host: str) -> None:
-    assert WebhookReceiver("w", f"http://{host}/").send(notification()).status == PERMANENT
+    assert WebhookReceiver("w", in_clear(f"http://{host}/")).send(notification()).status == PERMANENT
 
 
 def test_a_server_that_drips_is_cut_off() -> None:
@@ -153,7 +157,7 @@ def test_a_server_that_drips_is_cut_off() -> None:
         thread = Thread(target=drip)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        delivery = WebhookReceiver("w", url, whole_timeout=timedelta(seconds=0.3)).send(notification())
+        delivery = WebhookReceiver("w", in_clear(url), Limits(whole=timedelta(seconds=0.3))).send(notification())
         cut.set()
         thread.join()
     assert (delivery.status, delivery.provider_message) == (TRANSIENT, "not done after 0.3 s")
@@ -187,6 +191,6 @@ def send_to_socket(answer: bytes) -> Delivery:
 
         thread = Thread(target=serve)
         thread.start()
-        delivery = WebhookReceiver("w", f"http://127.0.0.1:{server.getsockname()[1]}/").send(notification())
+        delivery = WebhookReceiver("w", in_clear(f"http://127.0.0.1:{server.getsockname()[1]}/")).send(notification())
         thread.join()
         return delivery

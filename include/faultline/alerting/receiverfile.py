@@ -1,38 +1,175 @@
-"""The shape of the ``receivers:`` part of ``rules.yaml``, in Alertmanager's words where it has them."""
+"""The shape of the ``receivers:`` part of ``rules.yaml``, in Alertmanager's words where it has them.
+
+A credential is never in the file: the file says which environment variable, file or Airflow Connection has it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from faultline.settings import StrictModel
 
 Name = Annotated[str, Field(min_length=1)]
 
+# Addresses that are credentials themselves.
+_ROBOT_HOSTS = {
+    "hooks.slack.com": "slack_configs",
+    "oapi.dingtalk.com": "dingtalk_configs",
+    "open.feishu.cn": "feishu_configs",
+    "open.larksuite.com": "lark_configs",
+    "qyapi.weixin.qq.com": "wecom_configs",
+    "events.pagerduty.com": "pagerduty_configs",
+}
+_SECRET_WORDS = ("token", "key", "secret", "sign", "sig", "password", "auth")
+
 
 def _address(url: str) -> str:
+    """An address that may stand in the file; none of the messages repeats it, it may hold a secret."""
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"not an http or https URL: {url!r}")
+        raise ValueError("not an http or https URL")
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise ValueError(f"not a URL: {url!r}: {error}") from None
+        raise ValueError(f"not a URL: {error}") from None
     if not named:
-        raise ValueError(f"not a URL: {url!r}: no host to send to")
+        raise ValueError("not a URL: no host to send to")
+    if robot := _ROBOT_HOSTS.get(parts.hostname or ""):
+        raise ValueError(f"the address of a {robot.removesuffix('_configs')} robot is a secret: use {robot}")
+    query = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if parts.password or any(word in name for name in query for word in _SECRET_WORDS):
+        raise ValueError(_in_clear("url", "this address holds a secret"))
     return url
+
+
+def _in_clear(name: str, what: str) -> str:
+    return (
+        f"{what}, which must not stand in this file; "
+        f"write {name}_env: VARIABLE, {name}_file: PATH or conn_id: CONNECTION instead"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Where a credential is: the name of a variable, of a file, or of a connection and the field in it."""
+
+    kind: Literal["env", "file", "conn"]
+    name: str
+    field: str = "password"
+
+
+class Channel(StrictModel):
+    """What every channel with credentials has. ``secrets`` names them; the first is the one it cannot do without."""
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+
+    conn_id: Name | None = Field(
+        default=None, description="Airflow Connection; its password is the first credential, its Extra has others"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_in_clear(cls, data: Any) -> Any:
+        for name in cls.secrets if isinstance(data, Mapping) else ():
+            if name in data and name not in cls.model_fields:
+                raise ValueError(_in_clear(name, f"{name} is a secret"))
+        return data
+
+    @model_validator(mode="after")
+    def _one_place_each(self) -> Self:
+        for name in self.secrets:
+            ways = [name, f"{name}_env", f"{name}_file", *(["conn_id"] if name == self.secrets[0] else [])]
+            said = [way for way in ways if getattr(self, way, None) is not None]
+            if len(said) > 1:
+                raise ValueError(f"only one of {' and '.join(said)}")
+            if not said and "conn_id" in ways:
+                raise ValueError(f"no {name}: write {name}_env: VARIABLE, {name}_file: PATH or conn_id: CONNECTION")
+        return self
+
+    def place(self, name: str) -> SecretPlace | None:
+        """Where the credential of this name is; None when the channel has none, or has it in clear."""
+        if variable := getattr(self, f"{name}_env"):
+            return SecretPlace("env", variable)
+        if file := getattr(self, f"{name}_file"):
+            return SecretPlace("file", file)
+        if self.conn_id is None or getattr(self, name, None) is not None:
+            return None
+        return SecretPlace("conn", self.conn_id, "password" if name == self.secrets[0] else name)
 
 
 class ConsoleConfig(StrictModel):
     """Messages on standard output; nothing to configure."""
 
 
-class WebhookConfig(StrictModel):
+class WebhookConfig(Channel):
     """Messages by POST, in the JSON shape of Alertmanager's webhook."""
 
-    url: Annotated[str, AfterValidator(_address)]
+    secrets = ("url",)
+
+    url: Annotated[str, AfterValidator(_address)] | None = Field(default=None, description="an address without secrets")
+    url_env: Name | None = None
+    url_file: Name | None = None
+
+
+class SlackConfig(Channel):
+    """Slack's incoming webhook, or a compatible one."""
+
+    secrets = ("api_url",)
+
+    api_url_env: Name | None = None
+    api_url_file: Name | None = None
+
+
+class RobotConfig(Channel):
+    """A chat robot that can ask for signed messages."""
+
+    secrets = ("url", "secret")
+
+    url_env: Name | None = None
+    url_file: Name | None = None
+    secret_env: Name | None = Field(default=None, description="what signs the messages, where the robot asks for that")
+    secret_file: Name | None = None
+
+
+class DingTalkConfig(RobotConfig):
+    """DingTalk's custom robot."""
+
+
+class FeishuConfig(RobotConfig):
+    """The custom robot of Feishu or Lark."""
+
+
+class WeComConfig(Channel):
+    """WeCom's group robot."""
+
+    secrets = ("url",)
+
+    url_env: Name | None = None
+    url_file: Name | None = None
+
+
+class PagerDutyConfig(Channel):
+    """PagerDuty's Events API v2."""
+
+    secrets = ("routing_key",)
+
+    routing_key_env: Name | None = None
+    routing_key_file: Name | None = None
+    url: Annotated[str, AfterValidator(_address)] | None = Field(default=None, description="another address of the API")
+
+
+class AppriseConfig(Channel):
+    """One service that Apprise knows: mail, ntfy, Telegram …"""
+
+    secrets = ("url",)
+
+    url_env: Name | None = None
+    url_file: Name | None = None
 
 
 class ReceiverConfig(StrictModel):
@@ -41,3 +178,10 @@ class ReceiverConfig(StrictModel):
     name: Name
     console_configs: tuple[ConsoleConfig, ...] = ()
     webhook_configs: tuple[WebhookConfig, ...] = ()
+    slack_configs: tuple[SlackConfig, ...] = ()
+    dingtalk_configs: tuple[DingTalkConfig, ...] = ()
+    feishu_configs: tuple[FeishuConfig, ...] = ()
+    lark_configs: tuple[FeishuConfig, ...] = ()
+    wecom_configs: tuple[WeComConfig, ...] = ()
+    pagerduty_configs: tuple[PagerDutyConfig, ...] = ()
+    apprise_configs: tuple[AppriseConfig, ...] = ()

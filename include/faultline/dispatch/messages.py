@@ -1,52 +1,116 @@
 """One notification as words: a title for the glance, and a text that says what, how often, since when, and what for.
 
-Knows the order in which a person who was just woken needs things; refuses to know any provider's markup.
+The order is that in which a person who was just woken needs things. What a provider's markup looks like is said by
+the ``Markup`` passed in, how much fits by the limit; the words are in ``templates/``, one file per language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any, Literal
 
-from faultline.dispatch.text import block, one_line
+from faultline.dispatch.markup import PLAIN, Markup
+from faultline.dispatch.templates import TemplateFailed, render_template, template_of
+from faultline.dispatch.text import cut_bytes, shorten, size
 from faultline.model import AlertKey, AlertState, AlertSummary, Notification, NotificationKind
-from faultline.settings import format_duration
 
-_WORDS = {
-    NotificationKind.FIRING: "FIRING",
-    NotificationKind.UPDATE: "UPDATE",
-    NotificationKind.RESOLVED: "RESOLVED",
-    NotificationKind.PERSISTS: "STILL FAILING",
-    NotificationKind.CORRECTION: "CORRECTION",
-    NotificationKind.DIGEST: "DIGEST",
-    NotificationKind.META: "FAULTLINE",
+log = logging.getLogger(__name__)
+
+Language = Literal["en", "zh"]
+
+_WORDS: Mapping[Language, Mapping[NotificationKind, str]] = {
+    "en": {
+        NotificationKind.FIRING: "FIRING",
+        NotificationKind.UPDATE: "UPDATE",
+        NotificationKind.RESOLVED: "RESOLVED",
+        NotificationKind.PERSISTS: "STILL FAILING",
+        NotificationKind.CORRECTION: "CORRECTION",
+        NotificationKind.DIGEST: "DIGEST",
+        NotificationKind.META: "FAULTLINE",
+    },
+    "zh": {
+        NotificationKind.FIRING: "告警",
+        NotificationKind.UPDATE: "更新",
+        NotificationKind.RESOLVED: "已恢复",
+        NotificationKind.PERSISTS: "仍未恢复",
+        NotificationKind.CORRECTION: "更正",
+        NotificationKind.DIGEST: "摘要",
+        NotificationKind.META: "FAULTLINE",
+    },
 }
-_STATES = {
-    AlertState.SUPPRESSED: "suppressed",
-    AlertState.HELD: "held",
-    AlertState.RECOVERING: "recovering",
-    AlertState.RESOLVED: "over",
-    AlertState.FIRING: "sent before its cause was seen",
+_STATES: Mapping[Language, Mapping[AlertState, str]] = {
+    "en": {
+        AlertState.SUPPRESSED: "suppressed",
+        AlertState.HELD: "held",
+        AlertState.RECOVERING: "recovering",
+        AlertState.RESOLVED: "over",
+        AlertState.FIRING: "sent before its cause was seen",
+    },
+    "zh": {
+        AlertState.SUPPRESSED: "已抑制",
+        AlertState.HELD: "等待根因",
+        AlertState.RECOVERING: "恢复中",
+        AlertState.RESOLVED: "已恢复",
+        AlertState.FIRING: "根因出现前已通知",
+    },
 }
-_MOST_EFFECTS = 20
+_TITLE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a channel wants its messages: the language, and templates of its own for the title and the text."""
+
+    language: Language = "en"
+    title: str | None = None
+    text: str | None = None
+
+
+DEFAULT_STYLE = Style()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Plain text, safe to print: every control character that came out of a log is escaped."""
+    """A title without markup and a text in the provider's; whatever came out of a log is harmless in both."""
 
     title: str
     text: str
 
 
-def render(notification: Notification) -> Message:
-    """The notification in English."""
-    alert = notification.alert
-    word = _WORDS[notification.kind]
-    severity = alert.labels.get("severity")
-    heading = f"[{word}] " + (f"{severity.upper()} " if severity else "") + name(alert.alert)
-    return Message(one_line(heading), "\n".join(_lines(notification)))
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much of what may be long is told."""
+
+    samples: int
+    sample_length: int
+    effects: int
+
+
+_FULL = _Detail(samples=3, sample_length=4000, effects=20)
+# What is tried in turn until the text fits.
+_DETAILS = (_FULL, _Detail(1, 1000, 20), _Detail(1, 300, 10), _Detail(0, 0, 3))
+
+
+def render(
+    notification: Notification,
+    markup: Markup = PLAIN,
+    style: Style = DEFAULT_STYLE,
+    *,
+    limit: int | None = None,
+    escape_title: Callable[[str], str] = PLAIN.escape,
+) -> Message:
+    """The notification as a message of at most ``limit`` bytes: samples and effects are left out first, then the end.
+
+    ``escape_title`` makes the title harmless where the provider shows it.
+    """
+    title = _title(notification, style, escape_title)
+    for detail in _DETAILS:
+        text = _text(notification, markup, style, detail)
+        if limit is None or size(text) <= limit:
+            return Message(title, text)
+    return Message(title, cut_bytes(text, limit or 0))
 
 
 def name(alert: AlertKey) -> str:
@@ -54,53 +118,71 @@ def name(alert: AlertKey) -> str:
     return " ".join([alert.rule, *(f"{label}={value}" for label, value in alert.labels.items())])
 
 
-def _lines(notification: Notification) -> Iterator[str]:
-    alert = notification.alert
-    if summary := alert.annotations.get("summary"):
-        yield one_line(summary)
-    if notification.kind != NotificationKind.META:
-        yield _sentence(notification)
-    yield _times(alert)
-    for annotation, value in alert.annotations.items():
-        if annotation != "summary":
-            yield one_line(f"{annotation}: {value}")
-    if further := _further(alert.labels, alert.alert):
-        yield one_line(f"labels: {further}")
-    if alert.caused_by:
-        yield one_line("caused by: " + ", ".join(name(cause) for cause in alert.caused_by))
-    if notification.suppressed:
-        yield from _effects(notification)
-    if notification.kind != NotificationKind.RESOLVED:
-        yield from _samples(alert)
-    yield one_line(f"why: {notification.reason}")
-    yield one_line(f"id: {notification.key}")
+def _title(notification: Notification, style: Style, escape: Callable[[str], str]) -> str:
+    if style.title is not None:
+        try:
+            own = render_template(style.title, _variables(notification, style, _FULL), _AS_IT_IS)
+            return escape(shorten(own, _TITLE_LENGTH))
+        except TemplateFailed as error:
+            log.warning("the title of %s failed: %s", notification.receiver, error)
+    severity = notification.alert.labels.get("severity")
+    heading = (f"{severity.upper()} " if severity else "") + name(notification.alert.alert)
+    return f"[{_WORDS[style.language][notification.kind]}] {escape(shorten(heading, _TITLE_LENGTH))}"
 
 
-def _sentence(notification: Notification) -> str:
-    alert = notification.alert
-    records = f"{alert.count:,} {'record' if alert.count == 1 else 'records'}"
-    if notification.kind == NotificationKind.RESOLVED:
-        lasted = f" after {format_duration(alert.ends_at - alert.starts_at)}" if alert.ends_at else ""
-        return one_line(f"over{lasted}: {records} in all; threshold {alert.threshold}")
-    if notification.kind == NotificationKind.PERSISTS:
-        return one_line(f"still failing after its root cause cleared: {records}; threshold {alert.threshold}")
-    return one_line(f"{records}; threshold {alert.threshold}")
+def _text(notification: Notification, markup: Markup, style: Style, detail: _Detail) -> str:
+    """What fails of a channel's own template is said; the default one still tells the rest."""
+    variables = _variables(notification, style, detail)
+    if style.text is None:
+        return render_template(template_of(style.language), variables, markup)
+    try:
+        return render_template(style.text, variables, markup)
+    except TemplateFailed as error:
+        failed = markup.escape(shorten(f"<template failed: {error}>", _TITLE_LENGTH))
+        return failed + "\n" + render_template(template_of(style.language), variables, markup)
 
 
-def _times(alert: AlertSummary) -> str:
-    start = alert.starts_at
-    parts = [f"since {start:%Y-%m-%d %H:%M:%S}"]
-    if alert.first_seen and alert.first_seen.replace(microsecond=0) != start:
-        parts.append(f"first seen {_time(alert.first_seen, start)}")
-    if alert.last_seen:
-        parts.append(f"last seen {_time(alert.last_seen, start)}")
-    if alert.ends_at:
-        parts.append(f"over at {_time(alert.ends_at, start)}")
-    return ", ".join(parts) + " UTC"
+# Of titles: they are made harmless as a whole.
+_AS_IT_IS = Markup(str, str, str, lambda text, url: f"{text}: {url}")
 
 
-def _time(at: datetime, start: datetime) -> str:
-    return f"{at:%H:%M:%S}" if at.date() == start.date() else f"{at:%Y-%m-%d %H:%M:%S}"
+def _variables(notification: Notification, style: Style, detail: _Detail) -> dict[str, Any]:
+    """What a template sees; docs/receivers.md lists it."""
+    alert, effects = notification.alert, notification.suppressed
+    rest = effects[detail.effects :]
+    return {
+        "kind": notification.kind.value,
+        "word": _WORDS[style.language][notification.kind],
+        "alertname": alert.alert.rule,
+        "name": name(alert.alert),
+        "severity": alert.labels.get("severity", ""),
+        "labels": dict(alert.labels),
+        "further": _further(alert.labels, alert.alert),
+        "annotations": dict(alert.annotations),
+        "count": alert.count,
+        "records": "record" if alert.count == 1 else "records",
+        "threshold": alert.threshold,
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "first_seen": _unless_start(alert),
+        "last_seen": alert.last_seen,
+        "causes": [name(cause) for cause in alert.caused_by],
+        "effects": list(_effects(effects[: detail.effects], style)),
+        "effect_count": len(effects),
+        "more_effects": len(rest),
+        "more_records": sum(effect.count for effect in rest),
+        "samples": [shorten(sample, detail.sample_length) for sample in alert.samples[: detail.samples]],
+        "reason": notification.reason,
+        "id": notification.key,
+        "ui_url": "",
+        "search": "",
+    }
+
+
+def _unless_start(alert: AlertSummary) -> object:
+    """When the first record was seen, unless that says nothing new."""
+    seen = alert.first_seen
+    return seen if seen and seen.replace(microsecond=0) != alert.starts_at else None
 
 
 def _further(labels: Mapping[str, str], alert: AlertKey) -> str:
@@ -109,18 +191,7 @@ def _further(labels: Mapping[str, str], alert: AlertKey) -> str:
     return " ".join(f"{label}={value}" for label, value in labels.items() if label not in said)
 
 
-def _effects(notification: Notification) -> Iterator[str]:
-    effects = notification.suppressed
-    yield f"caused, and not paged: {len(effects)}" if len(effects) > 1 else "caused, and not paged:"
-    for effect in effects[:_MOST_EFFECTS]:
-        state = _STATES.get(effect.state, effect.state.value)
-        yield one_line(f"  - {name(effect.alert)}: {effect.count:,} since {effect.starts_at:%H:%M:%S} ({state})")
-    if len(effects) > _MOST_EFFECTS:
-        rest = effects[_MOST_EFFECTS:]
-        yield f"  - and {len(rest)} more, {sum(effect.count for effect in rest):,} records"
-
-
-def _samples(alert: AlertSummary) -> Iterator[str]:
-    for sample in alert.samples:
-        yield "sample:"
-        yield block(sample)
+def _effects(effects: tuple[AlertSummary, ...], style: Style) -> Iterator[dict[str, Any]]:
+    for effect in effects:
+        state = _STATES[style.language].get(effect.state, effect.state.value)
+        yield {"name": name(effect.alert), "count": effect.count, "starts_at": effect.starts_at, "state": state}

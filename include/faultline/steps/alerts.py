@@ -17,6 +17,7 @@ from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.outbox import DispatchReport, dispatch_due
 from faultline.dispatch.receivers import build_receivers, targets_of
+from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings, load_topics
@@ -37,9 +38,16 @@ class AlertWatch:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, holder: str, *, clock: Callable[[], datetime] = utc_now
+        self,
+        settings: Settings,
+        database: Database,
+        holder: str,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        connections: Connections = environment_connection,
     ) -> None:
         self._settings = settings
+        self._connections = connections
         self._database = database
         self._clock = clock
         self._lease = database.acquire_lease(LEASE, holder)
@@ -65,7 +73,7 @@ class AlertWatch:
         rules, topics = self._rules.at(at), self._topics.at(at)
         if rules is None or topics is None:
             return None
-        receivers = build_receivers(rules)
+        receivers = build_receivers(rules, self._connections)
         evaluation = self._evaluator.decide(rules, topics, at=at)
         try:
             self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
@@ -85,11 +93,15 @@ def begin_watch(
     holder: str,
     *,
     sleep: Callable[[float], None] = time.sleep,
+    connections: Connections = environment_connection,
 ) -> AlertWatch:
-    """Take the lease as soon as the database answers; TransientError when it has not until told to stop."""
+    """Take the lease as soon as the database answers; TransientError when it has not until told to stop.
+
+    ``connections`` gives the fields of an Airflow Connection that the rules name.
+    """
     while True:
         try:
-            return AlertWatch(settings, database, holder)
+            return AlertWatch(settings, database, holder, connections=connections)
         except TransientError as error:
             if stop():
                 raise

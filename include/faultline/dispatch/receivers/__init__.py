@@ -2,31 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
+from faultline.dispatch.receivers.apprise import AppriseReceiver
 from faultline.dispatch.receivers.console import ConsoleReceiver
+from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
+from faultline.dispatch.receivers.feishu import FeishuReceiver
+from faultline.dispatch.receivers.pagerduty import URL as PAGERDUTY
+from faultline.dispatch.receivers.pagerduty import PagerDutyReceiver
+from faultline.dispatch.receivers.slack import SlackReceiver
 from faultline.dispatch.receivers.webhook import WebhookReceiver
+from faultline.dispatch.receivers.wecom import WeComReceiver
+from faultline.dispatch.secrets import (
+    Connections,
+    Secret,
+    environment_connection,
+    from_connection,
+    from_environment,
+    from_file,
+    in_clear,
+)
+from faultline.errors import PermanentError
 
 
-def build_receivers(rules: Rules) -> dict[str, tuple[Receiver, ...]]:
-    """Every receiver of the rule file with its channels; a channel's target is named by kind and place in the file."""
-    return {
-        name: (
-            *(
-                ConsoleReceiver(f"{name}/console/{number}")
-                for number, _ in enumerate(receiver.console_configs, start=1)
-            ),
-            *(
-                WebhookReceiver(f"{name}/webhook/{number}", webhook.url)
-                for number, webhook in enumerate(receiver.webhook_configs, start=1)
-            ),
-        )
-        for name, receiver in rules.receivers.items()
-    }
+def build_receivers(rules: Rules, connections: Connections = environment_connection) -> dict[str, tuple[Receiver, ...]]:
+    """Every receiver of the rule file with its channels; a channel's target is named by kind and place in the file.
+
+    ``connections`` gives the fields of an Airflow Connection. Credentials are read when something is sent.
+    """
+    return {name: tuple(_channels(receiver, connections)) for name, receiver in rules.receivers.items()}
 
 
 def targets_of(receivers: Mapping[str, Sequence[Receiver]]) -> dict[str, tuple[str, ...]]:
     """The targets of each receiver, for ``Database.record_evaluation``."""
     return {name: tuple(channel.target for channel in channels) for name, channels in receivers.items()}
+
+
+def _channels(receiver: ReceiverConfig, connections: Connections) -> Iterator[Receiver]:
+    def target(kind: str, number: int) -> str:
+        return f"{receiver.name}/{kind}/{number}"
+
+    def secret(channel: Channel, name: str) -> Secret:
+        return _secret(channel, name, connections)
+
+    for number, _ in enumerate(receiver.console_configs, 1):
+        yield ConsoleReceiver(target("console", number))
+    for number, webhook in enumerate(receiver.webhook_configs, 1):
+        url = in_clear(webhook.url) if webhook.url else secret(webhook, "url")
+        yield WebhookReceiver(target("webhook", number), url)
+    for number, slack in enumerate(receiver.slack_configs, 1):
+        yield SlackReceiver(target("slack", number), secret(slack, "api_url"))
+    for number, robot in enumerate(receiver.dingtalk_configs, 1):
+        yield DingTalkReceiver(target("dingtalk", number), secret(robot, "url"), _signature(robot, connections))
+    for kind, robots in (("feishu", receiver.feishu_configs), ("lark", receiver.lark_configs)):
+        for number, card in enumerate(robots, 1):
+            yield FeishuReceiver(target(kind, number), secret(card, "url"), _signature(card, connections))
+    for number, wecom in enumerate(receiver.wecom_configs, 1):
+        yield WeComReceiver(target("wecom", number), secret(wecom, "url"))
+    for number, duty in enumerate(receiver.pagerduty_configs, 1):
+        yield PagerDutyReceiver(target("pagerduty", number), secret(duty, "routing_key"), url=duty.url or PAGERDUTY)
+    for number, service in enumerate(receiver.apprise_configs, 1):
+        yield AppriseReceiver(target("apprise", number), secret(service, "url"))
+
+
+def _secret(channel: Channel, name: str, connections: Connections) -> Secret:
+    place = channel.place(name)
+    if place is None:
+        raise PermanentError(f"the rules file does not say where the {name} is")
+    if place.kind == "env":
+        return from_environment(place.name)
+    if place.kind == "file":
+        return from_file(place.name)
+    return from_connection(place.name, place.field, connections)
+
+
+def _signature(robot: RobotConfig, connections: Connections) -> Secret | None:
+    """What signs a robot's messages, where the file or the connection has it."""
+    return _secret(robot, "secret", connections) if robot.place("secret") else None
