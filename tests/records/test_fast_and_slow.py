@@ -95,6 +95,7 @@ samples = st.sampled_from([1, 8])
 
 @given(batches, samples)
 @example([{"ts": 1}, {"ts": 1.5}], 8)
+@example([{"levelname": "INFO", "x": 1}, {"level": "ERROR"}], 1)
 @example([{"status": 10**10}, {"status": 0.5}], 8)
 @example([{"exception": ["a\n", "b\n"]}, {"exception": []}], 8)
 @example([{"service": {"name": "a"}}, {"service": {"name": "b", "environment": "c"}}], 1)

@@ -7,7 +7,7 @@ alike, so that is rare. Which type a field has is guessed from a few records; Ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,22 +41,49 @@ class _Node:
 def parse_columns(raw: pa.Array, fields: FieldPaths, *, samples: int = _SAMPLES) -> dict[str, pa.Array] | None:
     """A string column per field, or None when the records must be read one by one.
 
-    What no sample has is first taken to be nowhere, which is fastest; then to be text, which is usual.
+    Each key looked for costs time, whether or not it is there. So first a field that all samples have is looked for
+    only where they have it, and what no sample has is taken to be nowhere; then to be text, which is usual.
     """
     if not len(raw) or raw.null_count or not pc.all(pc.starts_with(raw, "{")).as_py():
         return None
     try:
-        sampled, root, text = _sample(raw, samples), _tree(fields), _lines(raw)
+        sampled, text = _sample(raw, samples), _lines(raw)
         longest = pc.max(pc.binary_length(raw)).as_py()
     except (_GiveUp, pa.ArrowInvalid, orjson.JSONDecodeError):
         return None
-    for unseen in (pa.null(), pa.string()):
+    for tried, unseen in ((_shorten(fields, sampled), pa.null()), (fields, pa.null()), (fields, pa.string())):
         try:
-            columns = _read(text, len(raw), longest, _schema(root, sampled, unseen))
-            return {name: _choose(columns, len(raw), paths) for name, paths in fields.paths.items()}
+            columns = _read(text, len(raw), longest, _schema(_tree(tried), sampled, unseen))
+            return {
+                name: _choose(columns, len(raw), paths, whole=paths == fields.paths[name])
+                for name, paths in tried.paths.items()
+            }
         except (_GiveUp, pa.ArrowInvalid):
             continue
     return None
+
+
+def _shorten(fields: FieldPaths, sampled: Sequence[dict[str, Any]]) -> FieldPaths:
+    """The fields without the paths after one at which every sample has a text."""
+    paths = {name: _until_sure(paths, sampled) for name, paths in fields.paths.items()}
+    return replace(fields, paths=paths)
+
+
+def _until_sure(paths: tuple[Path, ...], sampled: Sequence[dict[str, Any]]) -> tuple[Path, ...]:
+    for length, path in enumerate(paths, 1):
+        if all(_is_text(_value(record, path)) for record in sampled):
+            return paths[:length]
+    return paths
+
+
+def _value(record: Any, path: Path) -> Any:
+    for key in path:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def _is_text(value: Any) -> bool:
+    return value not in ("", None) and isinstance(value, str | int | float)
 
 
 def _lines(raw: pa.Array) -> pa.Buffer:
@@ -134,9 +161,13 @@ def _type(node: _Node, values: Sequence[Any], unseen: pa.DataType) -> pa.DataTyp
     return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}.get(kinds.pop(), pa.string())
 
 
-def _choose(columns: Mapping[str, pa.Array], rows: int, paths: Sequence[Path]) -> pa.Array:
+def _choose(columns: Mapping[str, pa.Array], rows: int, paths: Sequence[Path], *, whole: bool) -> pa.Array:
+    """The first text of each row. Unless all paths were looked at, a row without one may have it elsewhere."""
     found = [text for path in paths if (text := _text(_at(columns, path))) is not None]
-    return pc.coalesce(*found) if found else pa.nulls(rows, pa.string())
+    chosen = pc.coalesce(*found) if found else pa.nulls(rows, pa.string())
+    if chosen.null_count and not whole:
+        raise _GiveUp
+    return chosen
 
 
 def _at(columns: Mapping[str, pa.Array], path: Path) -> pa.Array | None:
