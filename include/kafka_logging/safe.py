@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -19,6 +20,8 @@ ExceptionInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | Non
 
 MAX_DEPTH = 32  # deeper than any record a person wrote; a structure that holds itself ends here
 _CUT = " …[cut]… "
+_TEXTS = ("name", "levelname", "exc_text", "stack_info")
+_END_OF_TIME = 253_402_300_800  # the year 10000, in seconds, which datetime does not know
 
 
 def attempt(work: Callable[[], Value], otherwise: Callable[[Exception], Value]) -> Value:
@@ -112,8 +115,7 @@ def portable(
     result = copy.copy(record)
     result.__dict__.update({key_text(key): plain(value) for key, value in record.__dict__.items() if key != "exc_info"})
     result.msg, result.args, result.exc_info = _message(record), (), None
-    if not isinstance(result.levelno, int):
-        result.levelno = logging.NOTSET  # what compares levels could not take it
+    _repair(result)
     if exc_info:
         result.exc_text = encodable("".join(exception_lines(exc_info))).rstrip("\n")
         result.__dict__["exc_type"] = exception_type(exc_info)
@@ -123,6 +125,18 @@ def portable(
         result.__dict__["exception"] = result.exc_text.splitlines(keepends=True)
     result.__dict__.update(marks or {})
     return result
+
+
+def _repair(record: logging.LogRecord) -> None:
+    """Attributes that every record has, and somebody has replaced, get a value of the type that readers expect."""
+    if not isinstance(record.levelno, int):
+        record.levelno = logging.NOTSET
+    if not isinstance(record.created, int | float) or not 0 <= record.created < _END_OF_TIME:
+        record.created = time.time()
+    for name in _TEXTS:
+        value = record.__dict__.get(name)
+        if value is not None and not isinstance(value, str):
+            record.__dict__[name] = text_of(value)
 
 
 def _message(record: logging.LogRecord) -> Any:
