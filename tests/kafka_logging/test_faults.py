@@ -252,12 +252,10 @@ def _registered() -> list[Any]:
 
 
 ENDS = {
-    "os.fork and exit": "pid = os.fork()\n    if pid == 0:\n        logger.error('child')\n        sys.exit()",
-    "os.fork and os._exit": "pid = os.fork()\n    if pid == 0:\n        logger.error('child')\n        os._exit(0)",
-    "multiprocessing": (
-        "process = multiprocessing.get_context('fork').Process(target=logger.error, args=('child',))\n"
-        "    process.start()\n    pid = process.pid"
-    ),
+    "os.fork and exit": "pid = os.fork()\n        if pid == 0:\n            child()\n            sys.exit()",
+    "os.fork and os._exit": "pid = os.fork()\n        if pid == 0:\n            child()\n            os._exit(0)",
+    "multiprocessing fork": "pid = started('fork')",
+    "multiprocessing spawn": "pid = started('spawn')",
 }
 
 FORKING = """
@@ -274,31 +272,48 @@ def chatter():
         logger.error("from another thread")
         time.sleep(0.0005)
 
-thread = threading.Thread(target=chatter)
-thread.start()
-for repeat in range(20):
-    {end}
-    deadline = time.monotonic() + 5
-    while os.waitpid(pid, os.WNOHANG)[0] == 0:
-        if time.monotonic() > deadline:
-            os.kill(pid, 9)
-            os.abort()
-        time.sleep(0.005)
-stop.set()
-thread.join()
-handler.stats()
-print("done")
-os._exit(0)
+def child():
+    logger.error("child")
+    assert handler.stats().emitted == 1, handler.stats()
+
+def started(context):
+    process = multiprocessing.get_context(context).Process(target=child)
+    process.start()
+    return process.pid
+
+def main():
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    for repeat in range({repeats}):
+        {end}
+        deadline = time.monotonic() + 5
+        while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(pid, 9)
+                os.abort()
+            time.sleep(0.005)
+        assert ended[1] == 0, ended
+    stop.set()
+    thread.join()
+    handler.stats()
+    print("done")
+    os._exit(0)
+
+if __name__ == "__main__":
+    main()
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.parametrize("repeats", [2, pytest.param(20, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("reachable", [False, True], ids=["no broker", "broker"])
 @pytest.mark.parametrize("end", ENDS)
-def test_twenty_forks_while_another_thread_logs(request: pytest.FixtureRequest, end: str, reachable: bool) -> None:
+def test_forks_while_another_thread_logs(
+    request: pytest.FixtureRequest, tmp_path: Path, end: str, reachable: bool, repeats: int
+) -> None:
     bootstrap = request.getfixturevalue("kafka") if reachable else "127.0.0.1:1"
-    program = FORKING.format(bootstrap=bootstrap, topic=new_topic(), end=ENDS[end])
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=False)
+    program = tmp_path / "program.py"
+    program.write_text(FORKING.format(bootstrap=bootstrap, topic=new_topic(), end=ENDS[end], repeats=repeats))
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "done"
 
