@@ -45,31 +45,32 @@ class SearchedTopic:
 
     def open(self, file: ArchiveFile) -> ParquetParts:
         """Read the footer."""
-        with table_errors(f"reading {file.path} of {self.table.url}"):
-            return ParquetParts(
-                pq.ParquetFile(self.table.open_file(file.path), pre_buffer=True), f"{file.path} of {self.table.url}"
-            )
+        return ParquetParts(self.table, file.path)
 
 
 class ParquetParts:
-    """The row groups of a Parquet file."""
+    """The row groups of a Parquet file. May be read by several threads: each has the file open for itself."""
 
-    def __init__(self, file: pq.ParquetFile, name: str) -> None:
-        self._file, self._name = file, name
-        self._names = file.schema_arrow.names
+    def __init__(self, table: TopicTable, path: str) -> None:
+        self._table, self._path = table, path
+        self._doing = f"reading {path} of {table.url}"
+        with table_errors(self._doing), self._open() as file:
+            self._metadata, self._names = file.metadata, file.schema_arrow.names
 
     @property
     def groups(self) -> Sequence[RowGroup]:
         """Its parts, in their order."""
-        metadata = self._file.metadata
-        return [_row_group(number, metadata.row_group(number)) for number in range(metadata.num_row_groups)]
+        return [_row_group(number, self._metadata.row_group(number)) for number in range(self._metadata.num_row_groups)]
 
     def read(self, group: RowGroup, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some rows at a time; a column that the file lacks is null."""
         here = [name for name in columns if name in self._names]
-        with table_errors(f"reading {self._name}"):
-            for batch in self._file.iter_batches(_BATCH, row_groups=[group.number], columns=here):
+        with table_errors(self._doing), self._open(self._metadata) as file:
+            for batch in file.iter_batches(_BATCH, row_groups=[group.number], columns=here):
                 yield _as_events(batch, columns)
+
+    def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+        return pq.ParquetFile(self._table.open_file(self._path), metadata=metadata, pre_buffer=True)
 
 
 def _as_events(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:

@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faultline.adapters.delta import TopicTable
 from faultline.adapters.delta_search import SearchedTopic
 from faultline.archive.search.parser import QueryError, parse_query
 from faultline.archive.search.query import EVERYTHING, And, within
 from faultline.archive.search.scan import Progress, Search, matching, search
-from faultline.model import Interval
-from faultline.testing.records import NOON
+from faultline.model import Interval, OffsetRange, TopicPartition
+from faultline.records.decode import decode
+from faultline.settings import TopicConfig
+from faultline.testing.records import NOON, raw_table
 from tests.archive.search.brute import answer, append, compact, opened, records
 
 HOUR = timedelta(hours=1)
@@ -132,7 +135,7 @@ def test_a_limit_opens_no_more_files_than_it_needs(scattered: SearchedTopic) -> 
     progress = Progress()
     found = list(search([scattered], Search(EVERYTHING, limit=5), progress))
     assert (sum(map(len, found)), progress.files, progress.found) == (5, 18, 5)
-    assert progress.opened <= 6  # those of the last hour
+    assert progress.opened <= 6 + 4  # those of the last hour, and what is opened ahead
     assert progress.at == NOON + 2 * HOUR
 
 
@@ -153,7 +156,7 @@ def test_rows_come_as_soon_as_they_are_certain(scattered: SearchedTopic) -> None
     progress = Progress()
     first = next(search([scattered], Search(EVERYTHING), progress))
     assert len(first) > 0
-    assert progress.opened <= 6
+    assert progress.opened <= 6 + 4
 
 
 def test_only_the_columns_asked_for_are_given(compacted: SearchedTopic) -> None:
@@ -173,3 +176,14 @@ def test_a_file_that_lacks_a_column_has_nulls(tmp_path: Path) -> None:
     part._names.remove("host")
     [read] = part.read(part.groups[0], ["host", "service"])
     assert (read["host"].null_count, read["host"].type) == (len(read), pa.string())
+
+
+def test_fields_of_a_line_are_found_as_its_format_names_them(folder: str) -> None:
+    line = b'10.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET /pay HTTP/1.1" %d 5 "-" "curl"'
+    lines = [line % status for status in (200, 503)]
+    topic = TopicConfig(name="web", format="nginx")
+    events = decode(raw_table(lines), topic, event_time_span=timedelta(days=7))
+    table = TopicTable.open_or_create(folder, "web")
+    table.append(events, [OffsetRange(TopicPartition("web", "generation-1", 0), 0, 2)])
+    found = rows([SearchedTopic(topic, table)], "raw.status>=500 raw.path=/pay")
+    assert [row["raw"] for row in found] == lines[1:]

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# Pieces opened at once: the storage answers one while another is decoded.
+_AHEAD = 4
 _KEYS = ("topic", "kafka_topic_id", "kafka_partition", "kafka_offset")
 
 
@@ -29,25 +33,46 @@ class Piece:
 def in_order(pieces: Iterable[Piece], *, newest_first: bool = True, limit: int | None = None) -> Iterator[pa.Table]:
     """All rows, or the first ``limit``, in order; a table at a time.
 
-    Ordered by ``timestamp``; among equals by topic, topic id, partition and offset. Opens no piece that is not needed.
+    Ordered by ``timestamp``; among equals by topic, topic id, partition and offset. Opens few pieces it does not need.
     """
-    sign = -1 if newest_first else 1
-    queue, waiting = _Queue(sign), _Waiting(newest_first)
-    for piece in pieces:
-        queue.push(piece)
-    left = limit
-    while queue.edge is not None and left != 0:
-        for part in queue.pop().open():
-            if isinstance(part, Piece):
-                queue.push(part)
-            else:
-                waiting.add(part)
+    waiting, left = _Waiting(newest_first), limit
+    if left == 0:
+        return
+    for tables, edge in opened(pieces, newest_first=newest_first):
+        for rows in tables:
+            waiting.add(rows)
         if left is not None:
             waiting.cut(left)
-        for rows in waiting.beyond(queue.edge):
+        for rows in waiting.beyond(edge):
             final = rows if left is None else rows.slice(0, left)
-            left = None if left is None else left - len(final)
             yield final
+            left = None if left is None else left - len(final)
+            if left == 0:
+                return
+
+
+def opened(pieces: Iterable[Piece], *, newest_first: bool = True) -> Iterator[tuple[list[pa.Table], int | None]]:
+    """The rows of each piece, and the edge of all that is still to come, None in the end; some are opened ahead."""
+    queue = _Queue(-1 if newest_first else 1)
+    for piece in pieces:
+        queue.push(piece)
+    pool = ThreadPoolExecutor(_AHEAD, "search")
+    running: deque[tuple[Piece, Future[list[Piece | pa.Table]]]] = deque()
+    try:
+        while queue.edge is not None or running:
+            while queue.edge is not None and len(running) < _AHEAD:
+                piece = queue.pop()
+                running.append((piece, pool.submit(_contents, piece)))
+            tables: list[pa.Table] = []
+            for part in running.popleft()[1].result():
+                queue.push(part) if isinstance(part, Piece) else tables.append(part)
+            yield tables, queue.first_of(piece.edge for piece, _ in running)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _contents(piece: Piece) -> list[Piece | pa.Table]:
+    return list(piece.open())
 
 
 @dataclass(slots=True)
@@ -66,6 +91,11 @@ class _Queue:
     def edge(self) -> int | None:
         """The next piece's, None when there is no more."""
         return self._heap[0][2].edge if self._heap else None
+
+    def first_of(self, edges: Iterable[int]) -> int | None:
+        """The first edge of the next piece's and these."""
+        here = [] if self.edge is None else [self.edge]
+        return min((*here, *edges), key=lambda edge: self.sign * edge, default=None)
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ Statistics may be wider than the rows are (texts are cut, times rounded), never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from faultline.archive.search.query import And, Compare, Not, Or, Query
+from faultline.archive.search.query import And, Compare, Not, Or, Query, conjuncts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ def may_match(query: Query, statistics: Statistics) -> bool:
     return statistics.rows > 0 and outlook(query, statistics).matches
 
 
+def uncertain(query: Query, statistics: Statistics) -> Iterator[Query]:
+    """The parts of the query, all to be true, that have to be asked of the rows: those that some row may fail."""
+    return (part for part in conjuncts(query) if outlook(part, statistics).fails)
+
+
 def outlook(query: Query, statistics: Statistics) -> Outlook:
     """What can be known of the rows without reading them."""
     if isinstance(query, Not):
@@ -61,7 +66,7 @@ def _compare(query: Compare, statistics: Statistics) -> Outlook:
     if low is None or high is None:
         return _OPEN
     matches, certain = {
-        "=": (low <= value <= high, False),
+        "=": (low <= value <= high, low == value == high),
         "<": (low < value, high < value),
         "<=": (low <= value, high <= value),
         ">": (high > value, low > value),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,12 +14,13 @@ import pyarrow as pa
 
 from faultline.archive.search.files import ArchiveFile, OpenFile, RowGroup, SearchedTable
 from faultline.archive.search.match import keep, own_fields
-from faultline.archive.search.ordered import Piece, in_order
-from faultline.archive.search.prune import Statistics, may_match
-from faultline.archive.search.query import TEXT_COLUMNS, And, Query, columns, conjuncts, within
+from faultline.archive.search.ordered import Piece, in_order, opened
+from faultline.archive.search.prune import Statistics, may_match, uncertain
+from faultline.archive.search.query import TEXT_COLUMNS, And, Query, columns, within
 from faultline.model import Interval
 from faultline.records.schema import EVENT_SCHEMA
 from faultline.records.source import RAW_SCHEMA
+from faultline.settings import TopicConfig
 
 ORDER_COLUMNS = ("timestamp", "kafka_topic_id", "kafka_partition", "kafka_offset")
 ALL_COLUMNS = tuple(EVENT_SCHEMA.names)
@@ -66,7 +68,6 @@ def search(tables: Sequence[SearchedTable], wanted: Search, progress: Progress |
     """
     scan = _Scan(wanted, progress or Progress())
     pieces = [piece for table in tables for piece in scan.pieces(table)]
-    scan.progress.left = len(pieces)
     for rows in in_order(pieces, newest_first=wanted.newest_first, limit=wanted.limit):
         scan.progress.found += len(rows)
         yield rows
@@ -75,26 +76,21 @@ def search(tables: Sequence[SearchedTable], wanted: Search, progress: Progress |
 def matching(tables: Sequence[SearchedTable], wanted: Search, progress: Progress | None = None) -> Iterator[pa.Table]:
     """As ``search``, in no order and without a limit: for counting."""
     scan = _Scan(wanted, progress or Progress())
-    pending = [piece for table in tables for piece in scan.pieces(table)]
-    scan.progress.left = len(pending)
-    while pending:
-        for part in pending.pop().open():
-            if isinstance(part, Piece):
-                pending.append(part)
-            else:
-                scan.progress.found += len(part)
-                yield part
+    for found, _ in opened([piece for table in tables for piece in scan.pieces(table)]):
+        for rows in found:
+            scan.progress.found += len(rows)
+            yield rows
 
 
 class _Scan:
+    """Pieces of a search are opened by several threads."""
+
     def __init__(self, wanted: Search, progress: Progress) -> None:
         self.progress = progress
+        self._lock = threading.Lock()
         self._wanted = wanted
         self._query = wanted.whole
-        self._first, self._rest = _stages(self._query)
         self._output = list(dict.fromkeys((*ORDER_COLUMNS, *wanted.columns)))
-        raw = RAW_SCHEMA.names if own_fields(self._rest) else []
-        self._needed = list(dict.fromkeys((*self._output, *sorted(columns(self._rest)), *raw)))
 
     def pieces(self, table: SearchedTable) -> Iterator[Piece]:
         """The files that may have a match."""
@@ -102,6 +98,7 @@ class _Scan:
         self.progress.files += len(files)
         for file in files:
             if may_match(self._query, file.statistics):
+                self.progress.left += 1
                 yield Piece(self._edge(file.statistics, file.hour), partial(self._open, table, file))
 
     def _edge(self, statistics: Statistics, hour: Interval) -> int:
@@ -113,50 +110,64 @@ class _Scan:
         return (edge - _EPOCH) // _MICROSECOND
 
     def _open(self, table: SearchedTable, file: ArchiveFile) -> Iterator[Piece]:
-        opened = table.open(file)
-        self.progress.opened += 1
-        self.progress.left -= 1
-        self.progress.at = file.hour.start
-        for group in opened.groups:
+        opened_file = table.open(file)
+        with self._lock:
+            self.progress.opened += 1
+            self.progress.left -= 1
+            self.progress.at = file.hour.start
+        for group in opened_file.groups:
             if may_match(self._query, group.statistics):
                 edge = self._edge(group.statistics, file.hour)
-                yield Piece(edge, partial(self._read, table, opened, group))
+                yield Piece(edge, partial(self._read, table.topic, opened_file, group))
 
-    def _read(self, table: SearchedTable, file: OpenFile, group: RowGroup) -> Iterator[pa.Table]:
+    def _read(self, topic: TopicConfig, file: OpenFile, group: RowGroup) -> Iterator[pa.Table]:
         """The matching rows of a part of a file."""
-        self.progress.rows += group.statistics.rows
-        self.progress.size += group.size
-        hits = self._hits(table, file, group)
-        if hits is not None and not len(hits):
-            return
-        start = 0
-        for rows in file.read(group, self._needed):
-            end = start + len(rows)
-            chosen = rows if hits is None else rows.take(_within(hits, start, end))
-            start = end
-            if len(found := keep(self._rest, chosen, table.topic)):
-                topic = pa.repeat(pa.scalar(table.topic.name), len(found))
-                yield found.select(self._output).add_column(0, "topic", topic)
+        with self._lock:
+            self.progress.rows += group.statistics.rows
+            self.progress.size += group.size
+        rows = self._matching(topic, file, group)
+        if len(rows):
+            missing = [name for name in self._output if name not in rows.column_names]
+            for name, column in _take(file, group, missing, rows[_POSITION].to_numpy()).items():
+                rows = rows.append_column(name, column)
+            yield rows.select(self._output).add_column(0, "topic", pa.repeat(pa.scalar(topic.name), len(rows)))
 
-    def _hits(self, table: SearchedTable, file: OpenFile, group: RowGroup) -> Positions | None:
-        """Positions of the rows that the small columns do not rule out; None for all of them."""
-        small = sorted(columns(self._first))
-        if not small:
-            return None
-        rows = pa.concat_tables(file.read(group, small))
-        rows = rows.append_column(_POSITION, pa.array(np.arange(len(rows))))
-        hits: Positions = keep(self._first, rows, table.topic)[_POSITION].to_numpy()
-        return hits
+    def _matching(self, topic: TopicConfig, file: OpenFile, group: RowGroup) -> pa.Table:
+        """Positions of the matching rows, and the columns that had to be read to know."""
+        rows = pa.table({_POSITION: pa.array(np.arange(group.statistics.rows))})
+        for part in _stages(uncertain(self._query, group.statistics)):
+            names = [name for name in _columns(part) if name not in rows.column_names]
+            for name, column in _take(file, group, names, rows[_POSITION].to_numpy()).items():
+                rows = rows.append_column(name, column)
+            rows = keep(part, rows, topic)
+            if not len(rows):
+                break
+        return rows
 
 
-def _within(hits: Positions, start: int, end: int) -> pa.Array:
-    return pa.array(hits[np.searchsorted(hits, start) : np.searchsorted(hits, end)] - start)
+def _take(file: OpenFile, group: RowGroup, names: Sequence[str], positions: Positions) -> dict[str, pa.ChunkedArray]:
+    """The columns at these positions of a part, which are ascending."""
+    if not names:
+        return {}
+    taken, start = list[pa.Table](), 0
+    for rows in file.read(group, names):
+        first, last = np.searchsorted(positions, (start, start + len(rows)))
+        whole = last - first == len(rows)
+        taken.append(rows if whole else rows.take(pa.array(positions[first:last] - start)))
+        start += len(rows)
+    found = pa.concat_tables(taken)
+    return {name: found[name] for name in names}
 
 
-def _stages(query: Query) -> tuple[Query, Query]:
-    """The query as two that must both be true: what small columns answer, and the rest."""
+def _stages(parts: Iterable[Query]) -> list[Query]:
+    """First what small columns answer, then the rest."""
     small: list[Query] = []
     rest: list[Query] = []
-    for part in conjuncts(query):
+    for part in parts:
         (rest if columns(part) & set(TEXT_COLUMNS) else small).append(part)
-    return And(tuple(small)), And(tuple(rest))
+    return [And(tuple(stage)) for stage in (small, rest) if stage]
+
+
+def _columns(query: Query) -> list[str]:
+    """What has to be read to answer; for a record's own fields all that it was decoded from."""
+    return sorted({*columns(query), *(RAW_SCHEMA.names if own_fields(query) else ())})
