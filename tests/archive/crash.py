@@ -1,48 +1,60 @@
-"""A process that appends what a real broker holds to a table, and dies by SIGKILL at a named step."""
+"""A process that archives what a real broker holds, and dies or stops at a named step."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
-from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
-from faultline.archive.append import AppendReport, Limits, append_ranges
-from faultline.archive.plan import plan_archive
-from faultline.settings import TopicConfig
+from faultline.model import utc_now
+from faultline.settings import Settings
+from faultline.steps.archive import append_group
+from faultline.steps.archive_plan import plan_archive_run
 
 BATCH = 40
 
 
-def append_all(bootstrap: str, archive: str, topic: str, dies_at: str | None = None, after: int = 0) -> AppendReport:
-    """Append everything; die when the step has come ``after`` times before."""
+def append_all(
+    bootstrap: str,
+    archive: str,
+    topic: str,
+    checkpoint: Callable[[str], None] = lambda step: None,
+    *,
+    patience: timedelta = timedelta(0),
+    batch: int = BATCH,
+) -> int:
+    """Archive everything, writing down what is lost; how many rows that were."""
+    with tempfile.TemporaryDirectory() as folder, KafkaSource(bootstrap) as source:
+        topics = Path(folder) / "topics.yaml"
+        topics.write_text(f"topics: [{{name: {topic}, lost_records: record_gap}}]")
+        settings = Settings(
+            archive_url=archive,
+            topics_file=topics,
+            database_url=f"sqlite:///{folder}/none/faultline.db",
+            archive_batch_rows=batch,
+            archive_patience=patience,
+        )
+        groups = plan_archive_run(settings, source, until=utc_now() + timedelta(minutes=1))
+        return sum(append_group(settings, source, group, checkpoint=checkpoint)["rows"] for group in groups)
+
+
+def signalling(at: str, number: int, after: int) -> Callable[[str], None]:
+    """Sends this process a signal when the step comes that has come ``after`` times before."""
     left = [after]
 
     def checkpoint(step: str) -> None:
-        if step == dies_at:
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if step == at:
             left[0] -= 1
+            if left[0] == -1:
+                os.kill(os.getpid(), number)
 
-    table = TopicTable.open_or_create(archive, topic)
-    with KafkaSource(bootstrap) as source:
-        parts = source.partitions(topic)
-        marks = source.watermarks(parts)
-        until = {part: span.end for part, span in marks.items()}
-        plan = plan_archive(topic, table.positions(parts), marks, until, group_size=8)
-        return append_ranges(
-            table,
-            source,
-            TopicConfig(name=topic),
-            plan.ranges,
-            Limits(BATCH, 2**20, timedelta(minutes=1)),
-            event_time_span=timedelta(days=7),
-            group=f"archive-{topic}",
-            checkpoint=checkpoint,
-        )
+    return checkpoint
 
 
 if __name__ == "__main__":
-    append_all(*sys.argv[1:5], after=int(sys.argv[5]))
+    append_all(*sys.argv[1:4], signalling(sys.argv[4], signal.Signals[sys.argv[5]], int(sys.argv[6])))

@@ -202,7 +202,9 @@ def test_since_asks_only_for_rows_committed_from_then_on(folder: str) -> None:
 def archived_from(source: MemorySource, folder: str) -> TopicTable:
     table = TopicTable.open_or_create(folder, "app")
     marks = list(source.watermarks(source.partitions("app")).values())
-    append_ranges(table, source, TOPIC, marks, Limits(3, 2**20), event_time_span=timedelta(days=7))
+    append_ranges(
+        table, source, TOPIC, marks, Limits(3, 2**20, timedelta(minutes=1)), event_time_span=timedelta(days=7)
+    )
     return table
 
 

@@ -6,9 +6,14 @@ from confluent_kafka import KafkaError, KafkaException
 
 from faultline.errors import FaultlineError, PermanentError, TransientError
 
-# A topic that has just been created answers these until every broker knows its leader.
+# A topic that has just been created, or a broker that has just come back, answers these until all know who leads.
 NOT_READY = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH}
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+    }
 )
 
 _PERMANENT = frozenset(

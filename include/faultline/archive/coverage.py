@@ -81,6 +81,7 @@ class RowCoverage:
     _read: int = 0
     _seen: OffsetSet = field(init=False)
     _waiting: list[Offsets] = field(default_factory=list)
+    _unfolded: int = 0
     _twice: list[OffsetRange] = field(default_factory=list)
     _stray: list[OffsetRange] = field(default_factory=list)
 
@@ -90,7 +91,8 @@ class RowCoverage:
     def add(self, offsets: Offsets) -> None:
         """Note rows, in any order and any portions."""
         self._waiting.append(offsets)
-        if sum(map(len, self._waiting)) >= _FOLD:
+        self._unfolded += len(offsets)
+        if self._unfolded >= _FOLD:
             self._fold()
 
     @property
@@ -121,7 +123,7 @@ class RowCoverage:
         if not self._waiting:
             return
         offsets, counts = np.unique(np.concatenate(self._waiting), return_counts=True)
-        self._waiting = []
+        self._waiting, self._unfolded = [], 0
         expected, vouched = contains(self.expected, offsets), contains(self.vouched, offsets)
         stray = ~(expected | vouched | contains(self.unasked, offsets))
         self._read += int(counts[expected | stray].sum())
