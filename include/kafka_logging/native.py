@@ -55,9 +55,11 @@ class Thread:
         self._run = run
         self._ident = 0
         self._ended = Flag()
+        self.started = True
         try:
             self._start(name)
         except RuntimeError:
+            self.started = False
             self._ended.set()
 
     def join(self, seconds: float) -> None:

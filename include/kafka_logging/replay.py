@@ -17,7 +17,7 @@ from kafka_logging import native
 from kafka_logging.client_log import client_log
 from kafka_logging.segments import Segment, Spilled
 from kafka_logging.spill import Spill
-from kafka_logging.transport import PURGE_SECONDS, ProducerLike, leak
+from kafka_logging.transport import PURGE_SECONDS, ProducerLike, destroy, leak
 
 RATE = 2000  # messages a second
 BATCH = 500
@@ -51,6 +51,9 @@ class Replay:
         """Stop soon; what is not confirmed stays on disk."""
         self._stop.set()
         self._thread.join(2 * PURGE_SECONDS)
+        if self._producer:
+            producer, self._producer = [self._producer], None
+            destroy(producer)
 
     def leak(self) -> None:
         """In a forked child: see ``transport.leak``."""

@@ -157,12 +157,13 @@ class Shipping:
             time.sleep(_OTHERS_SECONDS / 100)
 
     def _retire(self, timeout: float) -> None:
-        self._retiring, self._transport = self._transport, None
+        self._retiring, self._transport = old, _ = self._transport, None
         self.length = int
-        if self._retiring:
+        if old:
             purge_seconds = _SPILL_SECONDS if self.spill else PURGE_SECONDS
-            self.tally.give_up("purge_queue", self._retiring.close(timeout, purge_seconds))
+            self.tally.give_up("purge_queue", old.close(timeout, purge_seconds))
             self._retiring = None
+            old.release()
 
     def keep(self, topic: str, payload: bytes | str, key: bytes | str | None, *, sent: bool = False) -> None:
         """Write a message to the disk; SpillError when that fails."""

@@ -17,6 +17,7 @@ from kafka_logging.client_log import client_log
 
 POLL_SECONDS = 0.1  # how long close waits at most for the poll thread to see that it should end
 PURGE_SECONDS = 0.3
+DESTROY_SECONDS = 0.3
 
 
 class ProducerLike(Protocol):
@@ -79,6 +80,22 @@ class Transport:
         self._thread.join(2 * POLL_SECONDS)
         self._over.set()  # a report that comes later is about a message counted here
         return min(left, len(self.producer))
+
+    def release(self) -> None:
+        """Let the Producer be destroyed; this object is of no use any more."""
+        del self._thread
+        destroy([self.__dict__.pop("producer")])
+
+
+def destroy(last: list[ProducerLike]) -> None:
+    """Give up the last references, in a thread: the destructor waits for the client's own threads, which in a forked
+    child once in some hundred times do not end. When no thread starts any more, the end of the process ends them.
+    """
+    thread = native.Thread(last.clear, "kafka-logging-end")
+    if thread.started:
+        thread.join(DESTROY_SECONDS)
+    else:
+        leak(last[0])
 
 
 def leak(producer: ProducerLike) -> None:

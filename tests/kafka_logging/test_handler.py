@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_logging import HandlerStats, LogstashFormatter
+from kafka_logging import HandlerStats, KafkaLoggingHandler, LogstashFormatter
 from kafka_logging.testing import CaptureHandler, FakeProducer
 
 
@@ -49,7 +49,7 @@ def log(handler: CaptureHandler) -> logging.Logger:
     return logger_with(handler)
 
 
-def settled(handler: CaptureHandler) -> HandlerStats:
+def settled(handler: KafkaLoggingHandler) -> HandlerStats:
     handler.close()
     return handler.stats()
 
@@ -324,6 +324,28 @@ def test_what_is_no_record_in_the_queue_is_not_counted_as_one() -> None:
     assert (handler.stats().delivered, handler.stats().queued) == (1, 0)
     log.error("two")
     assert settled(handler) == HandlerStats(emitted=2, delivered=2, queued=0, dropped={}, failed=0)
+
+
+def test_close_does_not_wait_for_a_client_that_does_not_end() -> None:
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Stuck(FakeProducer):
+        def __del__(self) -> None:
+            begun.set()
+            go_on.wait(30)
+            ended.set()
+
+    class StuckHandler(KafkaLoggingHandler):
+        def _make_producer(self, properties: dict[str, Any]) -> FakeProducer:
+            return Stuck(properties)
+
+    handler = StuckHandler("a:1", "logs")
+    logger_with(handler).error("one")
+    assert settled(handler).delivered == 1
+    assert begun.wait(30)
+    assert not ended.is_set()
+    go_on.set()
+    assert ended.wait(30)
 
 
 def test_on_drop_hears_of_every_lost_record() -> None:
