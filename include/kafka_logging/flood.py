@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from kafka_logging import native
+from kafka_logging.safe import attempt, text_of
 from kafka_logging.stats import value_of
 
 SUMMARY_SECONDS = 10.0
@@ -86,7 +87,7 @@ class Flood:
             return False
         next(site.suppressed)
         if site.first is None:
-            site.first = record.created
+            site.first = record.created or 0.0
         site.last = record.created
         return True
 
@@ -151,11 +152,15 @@ def _summary(site: Site, number: int, first: float) -> logging.LogRecord:
     record.__dict__.update(
         suppressed_count=number,
         suppressed_first=_iso(first),
-        suppressed_last=_iso(max(site.last, first)),
+        suppressed_last=_iso(attempt(lambda: max(site.last, first), lambda _: first)),
         suppressed_template=site.template,
     )
     return record
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso(created: float) -> str:
+    """As text also what is no time, as somebody has replaced it."""
+    return attempt(
+        lambda: datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        lambda _: text_of(created),
+    )

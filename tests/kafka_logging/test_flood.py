@@ -283,6 +283,17 @@ def test_a_record_that_is_hardly_one_is_let_through() -> None:
     handler.close()
 
 
+@pytest.mark.parametrize("created", [float("nan"), 1e12, "noon", None], ids=str)
+def test_records_without_a_time_have_a_summary_too(created: Any) -> None:
+    handler = CaptureHandler(rate_limit=1, burst=10, clock=Clock())
+    for _ in range(100):
+        made = record(level=logging.ERROR)
+        made.created = created
+        handler.handle(made)
+    handler.close()
+    assert sum(line["@fields"].get("suppressed_count", 1) for line in handler.records) == 100
+
+
 def test_nothing_is_counted_after_close() -> None:
     handler = CaptureHandler(rate_limit=1, burst=2, clock=Clock())
     log = logger_with(handler)
