@@ -21,7 +21,7 @@ from kafka_logging.replay import Replay, is_passing
 from kafka_logging.segments import Spilled
 from kafka_logging.spill import Spill, SpillError
 from kafka_logging.stats import HandlerStats, Tally, value_of
-from kafka_logging.transport import PURGE_SECONDS, ProducerLike, Transport, leak
+from kafka_logging.transport import PURGE_SECONDS, ProducerLike, Transport, destroy, leak
 
 MakeProducer: TypeAlias = Callable[[dict[str, Any]], ProducerLike]
 
@@ -157,13 +157,13 @@ class Shipping:
             time.sleep(_OTHERS_SECONDS / 100)
 
     def _retire(self, timeout: float) -> None:
-        self._retiring, self._transport = old, _ = self._transport, None
+        self._retiring, self._transport = self._transport, None
         self.length = int
-        if old:
+        if self._retiring:
             purge_seconds = _SPILL_SECONDS if self.spill else PURGE_SECONDS
-            self.tally.give_up("purge_queue", old.close(timeout, purge_seconds))
-            self._retiring = None
-            old.release()
+            self.tally.give_up("purge_queue", self._retiring.close(timeout, purge_seconds))
+            last, self._retiring = [self._retiring], None
+            destroy(last)
 
     def keep(self, topic: str, payload: bytes | str, key: bytes | str | None, *, sent: bool = False) -> None:
         """Write a message to the disk; SpillError when that fails."""

@@ -81,14 +81,9 @@ class Transport:
         self._over.set()  # a report that comes later is about a message counted here
         return min(left, len(self.producer))
 
-    def release(self) -> None:
-        """Let the Producer be destroyed; this object is of no use any more."""
-        del self._thread
-        destroy([self.__dict__.pop("producer")])
 
-
-def destroy(last: list[ProducerLike]) -> None:
-    """Give up the last references, in a thread: the destructor waits for the client's own threads, which in a forked
+def destroy(last: list[ProducerLike] | list[Transport]) -> None:
+    """Give up the last reference, in a thread: the destructor waits for the client's own threads, which in a forked
     child once in some hundred times do not end. When no thread starts any more, the end of the process ends them.
     """
     thread = native.Thread(last.clear, "kafka-logging-end")
@@ -98,7 +93,7 @@ def destroy(last: list[ProducerLike]) -> None:
         leak(last[0])
 
 
-def leak(producer: ProducerLike) -> None:
+def leak(producer: ProducerLike | Transport) -> None:
     """Keep the Producer for ever: in a forked child its threads are gone, and destroying it would wait for them."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
