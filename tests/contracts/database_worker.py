@@ -80,4 +80,4 @@ def work(url: str, job: str, step: str, sent: str) -> None:
             evaluate_all(database)
         else:
             ops = FileReceiver(Path(sent), die=step == "sent")
-            dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1))
+            dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1), rates={"ops": 20})

@@ -52,8 +52,8 @@ def test_an_evaluator_killed_at_any_step_leaves_every_notification_queued_once(
 
 @pytest.mark.parametrize(
     ("step", "copies"),
-    [("outbox:leased", {1}), ("sent", {1, 2}), ("outbox:recorded", {1})],
-    ids=["after leasing", "after sending, before noting", "after noting"],
+    [("outbox:leased", {1}), ("outbox:turn", {1}), ("sent", {1, 2}), ("outbox:recorded", {1})],
+    ids=["after leasing", "after taking a turn", "after sending, before noting", "after noting"],
 )
 def test_a_sender_killed_at_any_step_loses_nothing_and_repeats_only_what_it_had_not_noted(
     step: str, copies: set[int], database_url: str, database: Database, tmp_path: Path

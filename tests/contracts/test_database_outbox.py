@@ -157,11 +157,15 @@ def test_one_target_that_fails_does_not_hold_up_another(database: Database) -> N
     assert [(leased.target, leased.notification.kind) for leased in lease(database)] == [("ops/console", RESOLVED)]
 
 
-def test_a_firing_that_no_one_tried_to_send_is_superseded_with_its_resolve(database: Database) -> None:
+def test_a_firing_that_no_one_tried_to_send_is_superseded_with_its_resolve(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "faultline")
     queue(database, notification(FIRING), notification(UPDATE), notification(FIRING, episode="other"))
     queue(database, notification(RESOLVED))
     assert [leased.notification.episode for leased in lease(database)] == ["other"]
     assert database.outbox_summary()[OutboxState.SUPERSEDED] == 3
+    assert "e1 began and ended before ops was told: neither is sent" in caplog.text
     queue(database, notification(RESOLVED))
     assert lease(database) == []
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import typer
 import yaml
+from typer.core import TyperGroup
 
 from faultline.cli import app
 from faultline.settings import Settings, format_duration
@@ -27,9 +27,9 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
     assert f"`{default}`" in row or default is None
 
 
-def _commands(group: click.Group, prefix: str) -> Iterator[str]:
+def _commands(group: TyperGroup, prefix: str) -> Iterator[str]:
     for name, command in group.commands.items():
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             yield from _commands(command, f"{prefix} {name}")
         else:
             yield f"{prefix} {name}"

@@ -64,10 +64,15 @@ class SecretPlace:
 
 
 class Channel(StrictModel):
-    """What every channel with credentials has. ``secrets`` names them; the first is the one it cannot do without."""
+    """What every channel with credentials has. ``secrets`` names them; the first is the one it cannot do without.
+
+    ``per_minute`` is what the provider takes.
+    """
 
     secrets: ClassVar[tuple[str, ...]] = ()
+    per_minute: ClassVar[int | None] = None
 
+    max_per_minute: int | None = Field(default=None, ge=1, description="messages in any minute; the provider's limit")
     conn_id: Name | None = Field(
         default=None, description="Airflow Connection; its password is the first credential, its Extra has others"
     )
@@ -120,6 +125,7 @@ class SlackConfig(Channel):
     """Slack's incoming webhook, or a compatible one."""
 
     secrets = ("api_url",)
+    per_minute = 60
 
     api_url_env: Name | None = None
     api_url_file: Name | None = None
@@ -137,17 +143,22 @@ class RobotConfig(Channel):
 
 
 class DingTalkConfig(RobotConfig):
-    """DingTalk's custom robot."""
+    """DingTalk's custom robot, which is blocked for ten minutes when it is sent more."""
+
+    per_minute = 20
 
 
 class FeishuConfig(RobotConfig):
     """The custom robot of Feishu or Lark."""
+
+    per_minute = 100
 
 
 class WeComConfig(Channel):
     """WeCom's group robot."""
 
     secrets = ("url",)
+    per_minute = 20
 
     url_env: Name | None = None
     url_file: Name | None = None

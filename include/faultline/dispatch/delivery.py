@@ -61,6 +61,14 @@ class Outcome:
             raise ValueError("a retry, and only a retry, says when")
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A notification for these targets."""
+
+    notification: Notification
+    targets: tuple[str, ...]
+
+
 class Receiver(Protocol):
     """One channel a person or a system is told through."""
 

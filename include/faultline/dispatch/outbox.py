@@ -12,15 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
-from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, OutboxState, Outcome, Receiver
+from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, OutboxState, Outcome, Receiver, Telling
+from faultline.dispatch.meta import Fallback, plan_telling
 
 LEASE_FOR = timedelta(minutes=1)
 FIRST_DELAY = timedelta(seconds=1)
 LONGEST_DELAY = timedelta(minutes=15)
 # However long a server asks to be left alone: a page must not wait for years.
 LONGEST_REST = timedelta(hours=1)
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 # With the delays above: about a day of trying.
 MOST_ATTEMPTS = 100
 
@@ -31,11 +34,14 @@ class Outbox(Protocol):
     def lease_due(self, at: datetime, lease_for: timedelta, limit: int) -> list[Leased]:
         """Lend out what is due."""
 
-    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime) -> bool:
-        """Note what became of an attempt; False when the loan had run out."""
+    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime, tell: Telling | None = None) -> bool:
+        """Note what became of an attempt and what is to be told of it; False when the loan had run out."""
 
     def give_back(self, unsent: Sequence[Leased], at: datetime) -> None:
         """Return loans that were not used."""
+
+    def take_turn(self, target: str, per_minute: int, at: datetime) -> datetime:
+        """``at`` when the target may be sent something now, otherwise when it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,12 @@ def dispatch_due(
     lease_for: timedelta = LEASE_FOR,
     limit: int = 100,
     stop: Callable[[], bool] = lambda: False,
+    rates: Mapping[str, int] = NO_LIMITS,
+    fallback: Fallback | None = None,
 ) -> DispatchReport:
     """Send everything that is due now, once each; when told to stop, only what is under way.
 
+    ``rates``: how many messages a minute a target takes. ``fallback``: who is told of a target that cannot be reached.
     An exception of a receiver is a fault of ours: it is raised when the other targets are through, and what it left
     unnoted is due again when its loan runs out.
     """
@@ -85,11 +94,9 @@ def dispatch_due(
     # The second half of the loan is for the send under way: it must be over before the loan is.
     over = _Over(stop, clock, at + lease_for / 2)
     channels = {channel.target: channel for group in receivers.values() for channel in group}
+    sender = _Sender(outbox, channels, rates, fallback, clock, rng, over)
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="faultline-dispatch") as pool:
-        work = [
-            pool.submit(_send_lane, outbox, channels.get(target), lane, clock, rng, over)
-            for target, lane in lanes.items()
-        ]
+        work = [pool.submit(sender.send_lane, target, lane) for target, lane in lanes.items()]
     return DispatchReport(tuple(attempt for lane in work for attempt in lane.result()))
 
 
@@ -124,29 +131,48 @@ class _Over:
         return self.stop() or self.clock() >= self.until
 
 
-def _send_lane(
-    outbox: Outbox,
-    channel: Receiver | None,
-    lane: Sequence[Leased],
-    clock: Callable[[], datetime],
-    rng: random.Random,
-    over: Callable[[], bool],
-) -> list[Attempt]:
-    """Send one target's notifications in order; what there is no time for is given back."""
-    attempts = []
-    for number, leased in enumerate(lane):
-        if over():
-            outbox.give_back(lane[number:], clock())
-            break
-        outcome = decide(_send(channel, leased), leased.attempt, clock(), rng)
-        outbox.record_delivery(leased, outcome, clock())
-        attempts.append(Attempt(leased, outcome))
-    return attempts
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """What the lanes of one round share."""
 
+    outbox: Outbox
+    channels: Mapping[str, Receiver]
+    rates: Mapping[str, int]
+    fallback: Fallback | None
+    clock: Callable[[], datetime]
+    rng: random.Random
+    over: Callable[[], bool]
 
-def _send(channel: Receiver | None, leased: Leased) -> Delivery:
-    if channel is None:
-        return Delivery(
-            DeliveryStatus.PERMANENT, provider_message=f"the rules name no receiver {leased.target!r} any more"
-        )
-    return channel.send(leased.notification)
+    def send_lane(self, target: str, lane: Sequence[Leased]) -> list[Attempt]:
+        """Send one target's notifications in order; what there is no time or no turn for is given back."""
+        attempts = []
+        for number, leased in enumerate(lane):
+            if (later := self._later(target)) is not None:
+                self.outbox.give_back(lane[number:], later)
+                break
+            attempts.append(self._attempt(leased))
+        return attempts
+
+    def _later(self, target: str) -> datetime | None:
+        """When the lane goes on, if it must not now."""
+        if self.over():
+            return self.clock()
+        if target not in self.rates:
+            return None
+        now = self.clock()
+        turn = self.outbox.take_turn(target, self.rates[target], now)
+        return turn if turn > now else None
+
+    def _attempt(self, leased: Leased) -> Attempt:
+        outcome = decide(self._send(leased), leased.attempt, self.clock(), self.rng)
+        at = self.clock()
+        tell = plan_telling(leased, outcome, self.fallback, at)
+        self.outbox.record_delivery(leased, outcome, at, tell)
+        return Attempt(leased, outcome)
+
+    def _send(self, leased: Leased) -> Delivery:
+        channel = self.channels.get(leased.target)
+        if channel is None:
+            said = f"the rules name no receiver {leased.target!r} any more"
+            return Delivery(DeliveryStatus.PERMANENT, provider_message=said)
+        return channel.send(leased.notification)

@@ -15,8 +15,9 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation
 from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
-from faultline.dispatch.outbox import DispatchReport, dispatch_due
-from faultline.dispatch.receivers import build_receivers, targets_of
+from faultline.dispatch.meta import Fallback
+from faultline.dispatch.outbox import NO_LIMITS, DispatchReport, dispatch_due
+from faultline.dispatch.receivers import build_receivers, fallback_of, rates_of, targets_of
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
@@ -82,7 +83,7 @@ class AlertWatch:
             raise
         for step in evaluation.transitions:
             log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
-        self._sender.send(receivers)
+        self._sender.send(receivers, rates_of(rules), fallback_of(rules, receivers))
         return evaluation
 
 
@@ -119,12 +120,17 @@ class Sender:
         self._rounds: list[Future[DispatchReport]] = []
         self._end: datetime | None = None
 
-    def send(self, receivers: Mapping[str, Sequence[Receiver]]) -> None:
+    def send(
+        self,
+        receivers: Mapping[str, Sequence[Receiver]],
+        rates: Mapping[str, int] = NO_LIMITS,
+        fallback: Fallback | None = None,
+    ) -> None:
         """Start a round if there is room for one; raises what a finished round raised."""
         finished = [each for each in self._rounds if each.done()]
         self._rounds = [each for each in self._rounds if not each.done()]
         if len(self._rounds) < SENDING_ROUNDS:
-            self._rounds.append(self._pool.submit(self._round, receivers))
+            self._rounds.append(self._pool.submit(self._round, receivers, rates, fallback))
         for each in finished:
             for attempt in each.result().attempts:
                 log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)
@@ -137,8 +143,18 @@ class Sender:
     def _over(self) -> bool:
         return self._end is not None and self._clock() >= self._end
 
-    def _round(self, receivers: Mapping[str, Sequence[Receiver]]) -> DispatchReport:
-        return dispatch_due(self._database, receivers, clock=self._clock, rng=random.Random(), stop=self._over)
+    def _round(
+        self, receivers: Mapping[str, Sequence[Receiver]], rates: Mapping[str, int], fallback: Fallback | None
+    ) -> DispatchReport:
+        return dispatch_due(
+            self._database,
+            receivers,
+            clock=self._clock,
+            rng=random.Random(),
+            stop=self._over,
+            rates=rates,
+            fallback=fallback,
+        )
 
 
 def evaluate_until(

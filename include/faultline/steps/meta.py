@@ -9,9 +9,9 @@ from datetime import datetime
 from faultline.adapters.database import Database
 from faultline.alerting.rules import Rules, load_rules
 from faultline.archive.table import Loss
+from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.errors import ConfigurationError, PermanentError, TransientError
-from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
 from faultline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,6 @@ def tell_operators(
         log.warning("nobody could be told that %s: %s", summary, error)
         return False
     return True
-
-
-def meta_notification(
-    alert: str, labels: Mapping[str, str], summary: str, *, identity: str, receiver: str, at: datetime
-) -> Notification:
-    """The message; a second one of the same identity and receiver has the same key, and is the same to the outbox."""
-    key = AlertKey(alert, Labels(labels))
-    text = AlertSummary(key, AlertState.FIRING, at, None, 0, "", labels=dict(labels), annotations={"summary": summary})
-    return Notification(f"meta:{identity}", receiver, NotificationKind.META, 1, "Faultline's own check", at, text)
 
 
 def _rules(settings: Settings, database: Database) -> Rules:

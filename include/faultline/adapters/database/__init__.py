@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from faultline.adapters.database import counting, evaluating, outbox, rulebook, status
+from faultline.adapters.database import counting, evaluating, outbox, rulebook, sending, status
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
@@ -20,7 +20,7 @@ from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted, Sent
 from faultline.alerting.alerts import Alert, Evaluation, Term
-from faultline.dispatch.delivery import Leased, OutboxState, Outcome
+from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Telling
 from faultline.errors import Fault
 from faultline.model import ErrorCount, Notification, OffsetRange, TopicPartition
 
@@ -185,10 +185,15 @@ class Database:
         self._checkpoint("outbox:leased")
         return leased
 
-    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime) -> bool:
-        """Note what became of an attempt; False when the loan had run out and someone else has it."""
+    def record_delivery(self, leased: Leased, outcome: Outcome, at: datetime, tell: Telling | None = None) -> bool:
+        """Note what became of an attempt; False when the loan had run out and someone else has it.
+
+        ``tell`` is what others are to be told of it, in the same transaction.
+        """
         with writing(self._engine) as connection:
             recorded = outbox.record_delivery(connection, leased, outcome, at)
+            if recorded and tell:
+                outbox.enqueue(connection, tell.notification, tell.targets)
         self._checkpoint("outbox:recorded")
         return recorded
 
@@ -196,6 +201,18 @@ class Database:
         """Return loans that were not used: due again at ``at``, and no attempt is counted."""
         with writing(self._engine) as connection:
             outbox.give_back(connection, unsent, at)
+
+    def take_turn(self, target: str, per_minute: int, at: datetime) -> datetime:
+        """``at`` when the target may be sent something now, which is noted; otherwise when it may be."""
+        with writing(self._engine) as connection:
+            turn = sending.take_turn(connection, target, per_minute, at)
+        self._checkpoint("outbox:turn")
+        return turn
+
+    def requeue_dead(self, at: datetime, keys: Sequence[str] = (), target: str | None = None) -> int:
+        """Make dead notifications due again, those of ``keys`` (all when empty) and of the target; how many."""
+        with writing(self._engine) as connection:
+            return outbox.requeue_dead(connection, at, keys, target)
 
     # At a glance.
 
@@ -214,7 +231,9 @@ class Database:
         with reading(self._engine) as connection:
             return status.outbox_summary(connection)
 
-    def recent_notifications(self, limit: int = 20) -> list[Sent]:
-        """The latest rows of the outbox, newest first."""
+    def recent_notifications(
+        self, limit: int = 20, states: Collection[OutboxState] = (), target: str | None = None
+    ) -> list[Sent]:
+        """The latest rows of the outbox, newest first; of these states and this target only, where given."""
         with reading(self._engine) as connection:
-            return status.recent_notifications(connection, limit)
+            return status.recent_notifications(connection, limit, states, target)

@@ -6,6 +6,7 @@ a resolve cannot overtake its firing, whatever fails in between.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from faultline.adapters.database.stored import NOTIFICATION, to_json
 from faultline.adapters.database.tables import outbox
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome
 from faultline.model import Notification, NotificationKind
+
+log = logging.getLogger(__name__)
 
 _UNFINISHED = (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)
 
@@ -53,6 +56,7 @@ def _drop_untold(connection: Connection, resolve: Notification, target: str) -> 
     ).all()
     untold = len(rows) > 1 and not any(row.attempts for row in rows)
     if untold:
+        log.info("%s began and ended before %s was told: neither is sent", resolve.episode, target)
         connection.execute(
             update(outbox)
             .where(outbox.c.id.in_([row.id for row in rows]))
@@ -126,6 +130,30 @@ def give_back(connection: Connection, unsent: Sequence[Leased], at: datetime) ->
         )
         state = OutboxState.QUEUED if leased.attempt == 1 else OutboxState.RETRY
         connection.execute(update(outbox).where(*loan).values(state=state, attempts=leased.attempt - 1, due_at=at))
+
+
+def requeue_dead(connection: Connection, at: datetime, keys: Sequence[str], target: str | None) -> int:
+    """Make dead rows due again, those of ``keys`` (all when empty) and of the target; how many.
+
+    A target that has since been delivered something later of the same episode is not told the earlier any more.
+    """
+    later = outbox.alias("later")
+    overtaken = (
+        select(const(1))
+        .where(
+            later.c.episode == outbox.c.episode,
+            later.c.target == outbox.c.target,
+            later.c.id > outbox.c.id,
+            later.c.state == OutboxState.DELIVERED,
+        )
+        .exists()
+    )
+    where = [outbox.c.state == OutboxState.DEAD, ~overtaken]
+    where += [outbox.c.key.in_(keys)] if keys else []
+    where += [outbox.c.target == target] if target else []
+    # One attempt stays counted: something may have arrived, so a resolve is still owed.
+    values = {"state": OutboxState.RETRY, "attempts": 1, "due_at": at, "finished_at": None}
+    return connection.execute(update(outbox).where(*where).values(values)).rowcount
 
 
 def _leased(row: Any) -> Leased:

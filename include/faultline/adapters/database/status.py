@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from faultline.adapters.database.tables import counts, outbox, positions
 from faultline.dispatch.delivery import OutboxState
@@ -59,9 +60,14 @@ def outbox_summary(connection: Connection) -> dict[OutboxState, int]:
     return dict.fromkeys(OutboxState, 0) | {OutboxState(state): number for state, number in rows}
 
 
-def recent_notifications(connection: Connection, limit: int) -> list[Sent]:
-    """The latest rows of the outbox, newest first."""
-    return [_sent(row) for row in connection.execute(select(outbox).order_by(outbox.c.id.desc()).limit(limit))]
+def recent_notifications(
+    connection: Connection, limit: int, states: Collection[OutboxState], target: str | None
+) -> list[Sent]:
+    """The latest rows of the outbox, newest first; of these states and this target only, where given."""
+    where: list[ColumnElement[bool]] = [outbox.c.state.in_(states)] if states else []
+    where += [outbox.c.target == target] if target else []
+    rows = connection.execute(select(outbox).where(*where).order_by(outbox.c.id.desc()).limit(limit))
+    return [_sent(row) for row in rows]
 
 
 def _sent(row: Any) -> Sent:

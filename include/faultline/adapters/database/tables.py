@@ -209,6 +209,16 @@ outbox = Table(
     Index(None, "episode", "target"),
 )
 
+# When something was sent to a target whose provider takes only so much a minute; the last minute of it.
+sendings = Table(
+    "sendings",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("target", LogText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "target", "at"),
+)
+
 # Every version of a rule file that was ever in force; the one accepted last is.
 rule_files = Table(
     "rule_files",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
+from faultline.dispatch.meta import Fallback
 from faultline.dispatch.receivers.apprise import AppriseReceiver
 from faultline.dispatch.receivers.console import ConsoleReceiver
 from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
@@ -39,6 +40,24 @@ def build_receivers(rules: Rules, connections: Connections = environment_connect
 def targets_of(receivers: Mapping[str, Sequence[Receiver]]) -> dict[str, tuple[str, ...]]:
     """The targets of each receiver, for ``Database.record_evaluation``."""
     return {name: tuple(channel.target for channel in channels) for name, channels in receivers.items()}
+
+
+def rates_of(rules: Rules) -> dict[str, int]:
+    """How many messages each target takes in a minute, where there is a limit."""
+    return {
+        f"{receiver.name}/{field.removesuffix('_configs')}/{number}": rate
+        for receiver in rules.receivers.values()
+        for field, channels in receiver
+        if field.endswith("_configs")
+        for number, channel in enumerate(channels, 1)
+        if isinstance(channel, Channel) and (rate := channel.max_per_minute or channel.per_minute)
+    }
+
+
+def fallback_of(rules: Rules, receivers: Mapping[str, Sequence[Receiver]]) -> Fallback | None:
+    """Who is told when others cannot be: the receiver of the root route."""
+    name = rules.file.route.receiver
+    return Fallback(name, targets_of(receivers)[name]) if name is not None and name in receivers else None
 
 
 def _channels(receiver: ReceiverConfig, connections: Connections) -> Iterator[Receiver]:

@@ -22,7 +22,6 @@ from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.secrets import Secret
 from faultline.model import Notification, utc_now
 
-PER_MINUTE = 20
 # The whole body may have 20,000 bytes; as JSON a character may take twice its bytes.
 TEXT_BYTES = 9000
 # After too many messages a robot is blocked for ten minutes.

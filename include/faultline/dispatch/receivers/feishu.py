@@ -20,7 +20,6 @@ from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.secrets import Secret
 from faultline.model import Notification, NotificationKind, utc_now
 
-PER_MINUTE = 100
 # The whole body may have 20 KB; as JSON a character may take twice its bytes.
 TEXT_BYTES = 9000
 _COLOURS = {NotificationKind.RESOLVED: "green", NotificationKind.UPDATE: "orange"}

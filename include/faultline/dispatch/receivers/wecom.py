@@ -17,7 +17,6 @@ from faultline.dispatch.secrets import Secret
 from faultline.dispatch.text import size
 from faultline.model import Notification
 
-PER_MINUTE = 20
 CONTENT_BYTES = 4096
 _MINUTE = timedelta(minutes=1)
 _BUSY = {-1: None, 45009: _MINUTE, 45033: _MINUTE}
