@@ -16,13 +16,16 @@ from typer.testing import CliRunner, Result
 
 from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
+from faultline.adapters.webhdfs import FolderUse, HdfsState
 from faultline.alerting.alerts import Alert, Evaluation
 from faultline.archive.losses import record_losses
 from faultline.cli import app
+from faultline.cli.hdfs_status import state_lines, use_lines
 from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.settings import TopicConfig
 from faultline.testing.records import raw_table
+from tests.servers import HdfsServer
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RULES = "groups: []\nroute: {receiver: ops}\nreceivers: [{name: ops}]\n"
@@ -130,6 +133,40 @@ def test_try_format_names_a_topic_it_does_not_know(folder: Path) -> None:
 
 def test_status_says_when_nothing_evaluates(database: Database) -> None:
     assert "No rule has ever been evaluated" in run("status").output
+
+
+def test_status_says_how_hdfs_is(hdfs: HdfsServer, database: Database) -> None:
+    TopicTable.open_or_create(f"{hdfs.url}/status", "app-logs")
+    output = run("status", WEBHDFS_URL=hdfs.webhdfs, ARCHIVE_URL=f"{hdfs.url}/status", COLUMNS="200").output
+    assert "HDFS: takes files; 3 DataNodes; " in output
+    assert "Archive: 1 files, " in output
+
+
+def test_status_goes_on_without_hdfs(database: Database) -> None:
+    result = run("status", WEBHDFS_URL="http://127.0.0.1:1", COLUMNS="200")
+    assert (result.exit_code, "HDFS: the NameNode at http://127.0.0.1:1 does not answer" in result.output) == (0, True)
+
+
+STATES = {
+    "safe mode": (HdfsState(True, 100, 10, 90, 3, 0, 0), "in safe mode"),
+    "dead": (HdfsState(False, 100, 10, 90, 2, 1, 0), "[bold red]1 dead[/]"),
+    "full": (HdfsState(False, 100, 95, 5, 3, 0, 0), "[bold red]95 bytes of 100 bytes used[/]"),
+    "replicas": (HdfsState(False, 100, 10, 90, 3, 0, 7), "7 blocks have fewer replicas"),
+}
+
+
+@pytest.mark.parametrize(("state", "said"), STATES.values(), ids=STATES)
+def test_what_is_wrong_with_hdfs_stands_out(state: HdfsState, said: str) -> None:
+    assert said in "\n".join(state_lines(state))
+
+
+def test_quotas_that_are_nearly_used_up_stand_out() -> None:
+    lines = list(use_lines("/x", FolderUse(5, 30, 95, 100, 46, 50)))
+    assert lines[1:] == [
+        "Archive, space quota: [bold red]95 bytes of 100 bytes used[/]",
+        "Archive, name quota: [bold red]46 of 50 names[/]",
+    ]
+    assert list(use_lines("/x", None)) == ["Archive: nothing in /x yet"]
 
 
 def test_status_shows_hostile_labels_as_escapes(database: Database) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import uuid
 from datetime import timedelta
 
 import pytest
+import requests
 from pytest_httpserver import HTTPServer
 
 from faultline.adapters.delta import TopicTable
@@ -43,6 +45,21 @@ def test_the_newest_hours_of_a_table_are_listed_with_their_files(hdfs: HdfsServe
     hours = HdfsHealth(hdfs.webhdfs).hours(f"{archive}/app", newest=2)
     assert [(hour.dt, hour.hr, hour.files) for hour in hours] == [("2026-11-23", "00", 1), ("2026-11-23", "12", 1)]
     assert all(hour.bytes > 0 for hour in hours)
+
+
+def test_a_folders_use_and_quotas_are_those_of_hdfs(hdfs: HdfsServer) -> None:
+    folder = f"/{uuid.uuid4().hex[:12]}"
+    TopicTable.open_or_create(hdfs.url + folder, "app")
+    health = HdfsHealth(hdfs.webhdfs)
+    use = health.use(folder)
+    assert use is not None
+    assert (use.files, use.stored, use.space_quota, use.name_quota) == (1, 3 * use.bytes, None, None)
+    query = {"op": "SETQUOTA", "storagespacequota": "1000000", "namespacequota": "50", "user.name": getpass.getuser()}
+    requests.put(f"{hdfs.webhdfs}/webhdfs/v1{folder}", params=query, timeout=10).raise_for_status()
+    limited = health.use(folder)
+    assert limited is not None
+    assert (limited.space_quota, limited.name_quota, limited.names) == (1_000_000, 50, use.names)
+    assert health.use(f"{folder}/nothing") is None
 
 
 def test_a_folder_that_is_not_there_has_no_hours(hdfs: HdfsServer) -> None:

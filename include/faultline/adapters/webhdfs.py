@@ -1,4 +1,4 @@
-"""HDFS as an operator sees it, by WebHDFS and the NameNode's own beans: health, capacity, files per hour.
+"""HDFS as an operator sees it, by WebHDFS and the NameNode's own beans: health, capacity, quotas, files per hour.
 
 Reads only. Every call has a timeout; a NameNode that does not answer is a TransientError.
 """
@@ -43,6 +43,18 @@ class HourFiles:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class FolderUse:
+    """What a folder takes, and how much it may: bytes ``stored`` and ``space_quota`` count every replica."""
+
+    files: int
+    bytes: int
+    stored: int
+    space_quota: int | None
+    names: int  # files and folders
+    name_quota: int | None
+
+
 class HdfsHealth:
     """Questions to the NameNodes at ``url``, ``http://host:port`` or several of them separated by ``;``."""
 
@@ -70,6 +82,21 @@ class HdfsHealth:
     def safe_mode(self) -> bool:
         """Whether HDFS refuses changes."""
         return self.state().safe_mode
+
+    def use(self, folder: str) -> FolderUse | None:
+        """What the folder takes, with its quotas; None when there is no such folder."""
+        with _errors(folder):
+            content = self._client.content(folder, strict=False)
+        if not content:
+            return None
+        return FolderUse(
+            content["fileCount"],
+            content["length"],
+            content["spaceConsumed"],
+            _limit(content["spaceQuota"]),
+            content["fileCount"] + content["directoryCount"],
+            _limit(content["quota"]),
+        )
 
     def hours(self, folder: str, *, newest: int = 24) -> tuple[HourFiles, ...]:
         """The newest hours of the table in ``folder``, oldest first; none when there is no such folder."""
@@ -111,6 +138,11 @@ class HdfsHealth:
                 return {}
             raise TransientError(f"the NameNode at {url} does not answer: {error}") from error
         return beans[0] if beans else {}
+
+
+def _limit(quota: int) -> int | None:
+    """WebHDFS says -1 for none."""
+    return quota if quota >= 0 else None
 
 
 @contextmanager

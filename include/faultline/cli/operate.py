@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from faultline.cli.common import console, kafka_source, plain_errors, read_settings
+from faultline.cli.hdfs_status import hdfs_lines
 
 app = typer.Typer()
 
@@ -53,12 +54,13 @@ def watch() -> None:
 
 @app.command()
 def status() -> None:
-    """What is counted, what is firing, what was sent, and whether the rules file is good."""
+    """What is counted, what is firing, what was sent, how HDFS is, and whether the rules file is good."""
     from faultline.adapters.database import Database
     from faultline.dispatch.text import one_line
     from faultline.steps.alerts import LEASE
 
-    with plain_errors(), Database(read_settings().database_url) as database:
+    settings = read_settings()
+    with plain_errors(), Database(settings.database_url) as database:
         counted, totals, alerts = database.counted(), database.totals(), database.alerts()
         outbox, faults = database.outbox_summary(), database.rule_faults()
         evaluated = database.evaluated(LEASE)
@@ -86,5 +88,7 @@ def status() -> None:
     else:
         console.print("[bold red]No rule has ever been evaluated:[/] is watch_errors running?")
     console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in outbox.items()), highlight=False)
+    for line in hdfs_lines(settings):
+        console.print(line, highlight=False, soft_wrap=True)
     for fault in faults:
         console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)
