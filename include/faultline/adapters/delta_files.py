@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from faultline.adapters.delta_errors import table_errors
-from faultline.adapters.delta_statistics import FileStatistics
+from faultline.adapters.delta_statistics import STATISTICS, FileStatistics
 from faultline.archive.table import StagedFile, by_hour
 from faultline.errors import TransientError
 from faultline.records.schema import EVENT_SCHEMA
@@ -24,6 +24,7 @@ PARTITION_COLUMNS = ("dt", "hr")
 
 _DICTIONARY = ["time_source", "level", "service", "environment", "host", "logger", "exception_type", "fingerprint"]
 _DICTIONARY += ["parse_error", "kafka_topic_id", "kafka_partition"]
+_ASCENDING = ("timestamp", "kafka_offset", "kafka_timestamp")
 _CLOSERS = 8
 
 
@@ -46,6 +47,8 @@ class HourFile:
             EVENT_SCHEMA,
             compression="zstd",
             use_dictionary=_DICTIONARY,
+            column_encoding=dict.fromkeys(_ASCENDING, "DELTA_BINARY_PACKED"),
+            write_statistics=list(STATISTICS),
             write_page_index=True,
             store_schema=False,
         )
