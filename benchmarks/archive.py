@@ -1,225 +1,277 @@
-"""How fast records get from Kafka into committed Parquet on HDFS, beside what the two ends manage on their own.
+"""How fast records get from Kafka into committed Parquet on HDFS, beside Spark Structured Streaming in the same run.
 
-A real broker and a real HDFS with three DataNodes are started for it. The peers run in the same minute over the same
-records: the plain loop of confluent-kafka's consumer, and deltalake's own write of rows that are decoded already.
+A real broker and a real HDFS with three DataNodes are started for it. ``--growth`` goes on to 50 million archived rows,
+which takes a quarter of an hour; ``--records`` makes it shorter or longer.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import argparse
 import os
-import random
-import resource
 import shutil
+import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from multiprocessing.queues import SimpleQueue
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-import orjson
-import pyarrow as pa
-from confluent_kafka import Consumer, Producer
-from confluent_kafka import TopicPartition as Position
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from deltalake import WriterProperties, write_deltalake
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import spark
+from benchmarks.archive_log import long_log
+from benchmarks.archive_worker import append
+from benchmarks.logs import mixed, short
+from benchmarks.workers import Spent, Workers
+from dev.errors import DevError
 from dev.jars import fetch, find_tool
 from dev.java import find_java
 from dev.paths import profile_folder
 from dev.ports import free_ports
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
-from faultline.archive.append import Limits, append_ranges
-from faultline.archive.plan import ranges_from_dicts, ranges_to_dicts
 from faultline.archive.verify import verify_topic
-from faultline.model import OffsetRange
-from faultline.records.decode import decode
-from faultline.settings import Settings, TopicConfig
 from tests.servers import HdfsServer, KafkaServer, running
 
-RECORDS = 1_000_000
+RECORDS = 2_000_000
+MIXED = 200_000
+COMMITS = 10_000
+GROWTH = (1, 10, 50)
+MILLION = 1_000_000
+ROUNDS = 3
 PARTITIONS = 4
-TOPIC = TopicConfig(name="bench")
-LIMITS = Limits(Settings().archive_batch_rows, Settings().archive_batch_bytes)
-SPAN = Settings().event_time_span
-LEVELS = ["INFO"] * 90 + ["WARNING"] * 5 + ["ERROR"] * 5
+TOPIC = "bench"
+HALVES = ("0,1", "2,3")
+
+Row = tuple[str, str, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One way of doing it: seconds of wall and of processor time, and the largest process in MiB."""
+class Bench:
+    """Servers, a topic full of records, and what was measured with them."""
 
-    name: str
-    seconds: float
-    processor: float
-    memory: float | None = None
+    def __init__(self, kafka: KafkaServer, hdfs: HdfsServer, folder: Path, records: int, console: Console) -> None:
+        self.bootstrap, self.url, self.records = kafka.bootstrap, hdfs.url, records
+        self._webhdfs = hdfs.webhdfs
+        self._log, self._console = folder / "workers.log", console
+        self._spent: dict[str, list[Spent]] = {}
+        self.remarks: list[str] = []
 
+    @property
+    def results(self) -> dict[str, Spent]:
+        """What everything took, in the median of its rounds."""
+        return {name: _median(spent) for name, spent in self._spent.items()}
 
-def main() -> None:
-    """Print the table of rates."""
-    console = Console()
-    with console.status("starting Kafka and HDFS …"), ExitStack() as stack:
-        kafka, hdfs = stack.enter_context(_servers())
-        stack = stack.pop_all()
-    with stack, KafkaSource(kafka.bootstrap) as source:
-        size = _produce(kafka.bootstrap, console)
-        spans = list(source.watermarks(source.partitions(TOPIC.name)).values())
-        results = list(_results(kafka.bootstrap, hdfs.url, source, spans))
-        table = TopicTable.open(f"{hdfs.url}/two", TOPIC.name)
-        started = time.perf_counter()
-        report = verify_topic(table, source)
-        verified = time.perf_counter() - started
-        stored = sum(pa.table(table._table.get_add_actions(flatten=True))["size_bytes"].to_pylist())
-    console.print(_table(results, size))
-    console.print(f"{stored / size:.3f} bytes on HDFS (one replica) per byte of JSON, raw kept")
-    console.print(f"verify: {'proven' if report.ok else 'NOT PROVEN'}, {report.rows:,} rows in {verified:.2f} s")
-
-
-def _results(bootstrap: str, url: str, source: KafkaSource, spans: Sequence[OffsetRange]) -> Iterator[Result]:
-    halves = [spans[: PARTITIONS // 2], spans[PARTITIONS // 2 :]]
-    for name, groups in (("two", halves), ("one", [spans])):
-        TopicTable.open_or_create(f"{url}/{name}", TOPIC.name)
-        label = f"faultline: append, {name} process{'es' if len(groups) > 1 else ''}"
-        yield _measure(label, [(_append, (bootstrap, f"{url}/{name}", ranges_to_dicts(group))) for group in groups])
-    yield _measure("peer: confluent-kafka consume loop, one process", [(_consume, (bootstrap,))])
-    batches = [raw for raw, _ in source.read(spans, max_rows=LIMITS.max_rows, max_bytes=LIMITS.max_bytes)]
-    yield _here("  of it: decode", lambda raw: decode(raw, TOPIC, event_time_span=SPAN), batches)
-    events = [decode(raw, TOPIC, event_time_span=SPAN) for raw in batches]
-    yield _here("peer: deltalake write of decoded rows", lambda rows: _write(f"{url}/peer", rows), events)
-    table = TopicTable.open_or_create(f"{url}/stage", TOPIC.name)
-    yield _here("  of it: stage the same rows", table.stage, events)
-
-
-def _append(bootstrap: str, url: str, ranges: list[dict[str, object]]) -> None:
-    with KafkaSource(bootstrap) as source:
-        table = TopicTable.open(url, TOPIC.name)
-        append_ranges(table, source, TOPIC, ranges_from_dicts(ranges), LIMITS, event_time_span=SPAN)
-
-
-def _consume(bootstrap: str) -> None:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "peer", "auto.offset.reset": "earliest"})
-    consumer.assign([Position(TOPIC.name, number, 0) for number in range(PARTITIONS)])
-    left = RECORDS
-    while left:
-        left -= len(consumer.consume(min(2000, left), 1.0))
-    consumer.close()
-
-
-def _write(url: str, events: pa.Table) -> None:
-    hours = events["timestamp"].cast(pa.int64()).to_numpy() // 3_600_000_000
-    rows = events.append_column("hour", pa.array(hours))
-    properties = WriterProperties(compression="ZSTD")
-    write_deltalake(url, rows, mode="append", partition_by=["hour"], writer_properties=properties)
-
-
-def _measure(name: str, jobs: Sequence[tuple[Callable[..., None], tuple[object, ...]]]) -> Result:
-    """Each job in a process of its own; the time from the first start to the last end, imports included."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
-    processes = [context.Process(target=_job, args=(queue, work, arguments)) for work, arguments in jobs]
-    started = time.perf_counter()
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    seconds = time.perf_counter() - started
-    if any(process.exitcode for process in processes):
-        raise SystemExit(f"{name}: a process failed")
-    usage = [queue.get() for _ in processes]
-    return Result(name, seconds, sum(cpu for cpu, _ in usage), max(memory for _, memory in usage))
-
-
-def _job(queue: SimpleQueue[tuple[float, float]], work: Callable[..., None], arguments: tuple[object, ...]) -> None:
-    work(*arguments)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    queue.put((usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
-
-
-def _here(name: str, work: Callable[[pa.Table], object], batches: Sequence[pa.Table]) -> Result:
-    started, processor = time.perf_counter(), time.process_time()
-    for batch in batches:
-        work(batch)
-    return Result(name, time.perf_counter() - started, time.process_time() - processor)
-
-
-def _table(results: Sequence[Result], size: int) -> Table:
-    table = Table(title=f"archiving {RECORDS:,} records of {size / RECORDS:.0f} bytes, {PARTITIONS} partitions")
-    for heading in ("what", "records/s", "rate / faultline", "CPU s per million", "peak MiB a process"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for result in results:
-        table.add_row(
-            result.name,
-            f"{RECORDS / result.seconds:,.0f}",
-            f"{results[0].seconds / result.seconds:.2f}",
-            f"{result.processor * 1e6 / RECORDS:.2f}",
-            f"{result.memory:,.0f}" if result.memory else "-",
+    def fill(self, topic: str, values: Iterable[bytes], number: int) -> int:
+        """Put records into the topic; the bytes of JSON in them."""
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "enable.idempotence": True,
+                "compression.type": "zstd",
+                "linger.ms": 20,
+                "queue.buffering.max.messages": 500_000,
+            }
         )
+        size = 0
+        for index, value in enumerate(track(values, f"records into {topic}", number, console=self._console)):
+            size += len(value)
+            while len(producer) > 400_000:
+                producer.poll(0.1)
+            producer.produce(topic, value, partition=index % PARTITIONS)
+            producer.poll(0)
+        producer.flush()
+        return size
+
+    def create(self, topic: str) -> None:
+        """A topic, empty."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
+
+    def workers(self, work: str, *groups: str, url: str = "", topic: str = TOPIC) -> Workers:
+        """A process of ours for each group of partitions."""
+        command = [sys.executable, "-m", "benchmarks.archive_worker", work, self.bootstrap, url or self.url, topic]
+        return Workers([[*command, group] for group in groups], self._log)
+
+    def compare(self) -> None:
+        """Ours and Spark's, in turns."""
+        with self.workers("append", *HALVES) as ours, self._spark() as peer:
+            self._note("ours, first", ours.start + self._into(ours, "first"))
+            if peer is not None:
+                self._note("spark, first", peer.start + peer.work("spark-first"))
+            for number in range(ROUNDS):
+                self._note("ours", self._into(ours, f"warm-{number}"))
+                if peer is not None:
+                    self._note("spark", peer.work(f"spark-{number}"))
+        with self.workers("append", ",".join(HALVES)) as one:
+            self._note("ours, one", one.start + self._into(one, "one"))
+        with self.workers("consume", ",".join(HALVES)) as consumer:
+            self._note("consume", consumer.work(""))
+
+    def startup(self, commits: int) -> Spent:
+        """Start a process and let it look up positions in a table of so many commits."""
+        long_log(f"{self.url}/long", self._webhdfs, TOPIC, commits, self._console)
+        with self.workers("open", "0", url=f"{self.url}/long") as worker:
+            return worker.start
+
+    def stored(self, topic: str) -> float:
+        """Bytes on HDFS, of one replica, for each byte of JSON of a mixed landscape."""
+        self.create(topic)
+        size = self.fill(topic, mixed(MIXED), MIXED)
+        table = TopicTable.open_or_create(f"{self.url}/stored", topic)
+        with KafkaSource(self.bootstrap) as source:
+            append(source, f"{self.url}/stored", topic, list(source.watermarks(source.partitions(topic)).values()))
+        table.refresh()
+        return sum(table.add_actions()["size_bytes"].to_pylist()) / size
+
+    def grow(self, topic: str, steps: Sequence[int]) -> list[tuple[int, Spent]]:
+        """A million records at a time into one table; what the last million took when it had so many."""
+        self.create(topic)
+        TopicTable.open_or_create(f"{self.url}/grown", topic)
+        values = list(short(MILLION))
+        found: list[tuple[int, Spent]] = []
+        with self.workers("append", *HALVES, topic=topic) as ours:
+            for millions in range(1, max(steps) + 1):
+                self.fill(topic, values, MILLION)
+                spent = ours.work("grown")
+                if millions in steps:
+                    found.append((millions, spent))
+        return found
+
+    def verify(self) -> str:
+        """What the proof says of the first table."""
+        with KafkaSource(self.bootstrap) as source:
+            started = time.perf_counter()
+            report = verify_topic(TopicTable.open(f"{self.url}/first", TOPIC), source)
+        verdict = "proven" if report.ok else "NOT PROVEN"
+        return f"verify: {verdict}, {report.rows:,} rows in {time.perf_counter() - started:.2f} s"
+
+    def _note(self, name: str, spent: Spent) -> None:
+        self._spent.setdefault(name, []).append(spent)
+        self._console.print(f"{name}: {spent.seconds:.1f} s, {spent.processor:.1f} CPU s")
+
+    def _into(self, workers: Workers, name: str) -> Spent:
+        TopicTable.open_or_create(f"{self.url}/{name}", TOPIC)
+        return workers.work(name)
+
+    @contextmanager
+    def _spark(self) -> Iterator[Workers | None]:
+        try:
+            with self._console.status("starting Spark …"):
+                peer = Workers([spark.command(self.bootstrap, self.url, TOPIC)], self._log)
+        except (DevError, RuntimeError, subprocess.CalledProcessError) as error:
+            self.remarks.append(f"no figures of Spark: {error}")
+            yield None
+            return
+        with peer:
+            yield peer
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print the tables."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    with _servers(console) as (kafka, hdfs, folder):
+        bench = Bench(kafka, hdfs, folder, options.records, console)
+        bench.create(TOPIC)
+        size = bench.fill(TOPIC, short(options.records), options.records)
+        bench.compare()
+        console.print(_rates(bench, size))
+        bench.remarks.append(bench.verify())
+        console.print(_targets(bench, bench.stored("mixed"), bench.startup(COMMITS)))
+        console.print(*bench.remarks, sep="\n")
+        if options.growth:
+            console.print(_growth(bench.grow("growing", GROWTH)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.archive")
+    parser.add_argument("--records", type=int, default=RECORDS)
+    parser.add_argument("--growth", action="store_true", help="go on to 50 million archived rows")
+    return parser
+
+
+def _rates(bench: Bench, size: int) -> Table:
+    names = {
+        "ours": "append, two processes, warm",
+        "ours, first": "append, two processes, with their start",
+        "ours, one": "append, one process, with its start",
+        "spark": f"peer: Spark {spark.VERSION} availableNow, local[2], warm",
+        "spark, first": "peer: its first run, with its start",
+        "consume": "peer: confluent-kafka consume loop, one process",
+    }
+    table = Table(title=f"{bench.records:,} records of {size / bench.records:.0f} bytes, {PARTITIONS} partitions")
+    for heading in ("what", "records/s", "append / this", "CPU s a million", "peak MiB a process"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for name, label in names.items():
+        spent = bench.results.get(name)
+        if spent is None:
+            table.add_row(label, "could not be had", "", "", "")
+            continue
+        ratio = spent.seconds / bench.results["ours"].seconds
+        rate, processor = bench.records / spent.seconds, spent.processor * MILLION / bench.records
+        table.add_row(label, f"{rate:,.0f}", f"{ratio:.2f}", f"{processor:.2f}", f"{spent.memory:,.0f}")
     return table
 
 
+def _targets(bench: Bench, stored: float, start: Spent) -> Table:
+    """What was aimed at, and what came of it in this run."""
+    results = bench.results
+    rows: list[Row] = []
+    if "spark" in results:
+        ours, first, warm, cold = (results[name] for name in ("ours", "ours, first", "spark", "spark, first"))
+        rows = [
+            ("records/s / Spark's, both warm", "≥", 2.5, warm.seconds / ours.seconds),
+            ("records/s / Spark's, first runs, starts included", "≥", 4, cold.seconds / first.seconds),
+            ("CPU / Spark's, both warm", "≤", 0.35, ours.processor / warm.processor),
+        ]
+    rows += [
+        ("peak MiB an append process", "≤", 700, max(results[name].memory for name in results if "ours" in name)),
+        ("bytes on HDFS a byte of JSON", "≤", 0.13, stored),
+        (f"seconds to start with {COMMITS:,} commits", "≤", 2, start.seconds),
+    ]
+    table = Table("aimed at", "", "reached", "", title="targets")
+    for name, sign, target, value in rows:
+        reached = value <= target if sign == "≤" else value >= target
+        table.add_row(name, f"{sign} {target}", f"{value:.2f}", "yes" if reached else "no")
+    return table
+
+
+def _growth(found: Sequence[tuple[int, Spent]]) -> Table:
+    table = Table("million rows archived", "records/s of the last", "/ the first", "CPU s", title="growth")
+    for millions, spent in found:
+        ratio = found[0][1].seconds / spent.seconds
+        table.add_row(str(millions), f"{MILLION / spent.seconds:,.0f}", f"{ratio:.2f}", f"{spent.processor:.2f}")
+    return table
+
+
+def _median(spent: Sequence[Spent]) -> Spent:
+    return Spent(
+        statistics.median(each.seconds for each in spent),
+        statistics.median(each.processor for each in spent),
+        max(each.memory for each in spent),
+    )
+
+
 @contextmanager
-def _servers() -> Iterator[tuple[KafkaServer, HdfsServer]]:
+def _servers(console: Console) -> Iterator[tuple[KafkaServer, HdfsServer, Path]]:
     folder = profile_folder(f"bench-{os.getpid()}")
     java, tool, ports = find_java(), find_tool(), free_ports()
     try:
         with (
+            console.status("starting Kafka and HDFS …") as status,
             running(KafkaServer(folder / "kafka", java, fetch("kafka", tool), ports)) as kafka,
             running(HdfsServer(folder / "hdfs", java, fetch("hdfs", tool), ports)) as hdfs,
         ):
-            yield kafka, hdfs
+            status.stop()
+            yield kafka, hdfs, folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _produce(bootstrap: str, console: Console) -> int:
-    """Fill the topic; the bytes of JSON in it."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(TOPIC.name, PARTITIONS, 1)])[TOPIC.name].result()
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "enable.idempotence": True,
-            "compression.type": "zstd",
-            "linger.ms": 20,
-            "queue.buffering.max.messages": 500_000,
-        }
-    )
-    rng, started, size = random.Random(1), datetime.now(UTC) - timedelta(minutes=30), 0
-    for number in track(range(RECORDS), "writing records to Kafka", console=console):
-        value = _record(rng, number, started)
-        size += len(value)
-        while len(producer) > 400_000:
-            producer.poll(0.1)
-        producer.produce(TOPIC.name, value, partition=number % PARTITIONS)
-        producer.poll(0)
-    producer.flush()
-    return size
-
-
-def _record(rng: random.Random, number: int, started: datetime) -> bytes:
-    """A record as LogstashFormatterV1 writes it, a thousand a second."""
-    level = rng.choice(LEVELS)
-    return orjson.dumps(
-        {
-            "@timestamp": (started + timedelta(milliseconds=number)).isoformat(timespec="milliseconds"),
-            "levelname": level,
-            "appName": f"service-{number % 10}",
-            "environment": "prod",
-            "source_host": f"host-{rng.randrange(20)}",
-            "name": "shop.orders",
-            "message": f"order {rng.randrange(100_000)} of customer {rng.randrange(10_000)}: {level.lower()}",
-            "pathname": "/srv/shop/orders.py",
-            "lineno": rng.randrange(500),
-            "process": 4711,
-            "record_id": f"host-4711-{number}",
-        }
-    )
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
