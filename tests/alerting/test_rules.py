@@ -74,8 +74,8 @@ FAULTS = {
     "unknown-field": ("keep_firing_for", "keep_firing", "unknown field 'keep_firing'; did you mean 'keep_firing_for'?"),
     "not-built-yet": (
         "  group_wait",
-        "  repeat_interval",
-        "unknown field 'repeat_interval'; did you mean 'group_interval'?",
+        "  group_by",
+        "unknown field 'group_by'; did you mean 'groups'?",
     ),
     "equal-not-produced": (
         "equal: [environment]",
@@ -120,7 +120,7 @@ FAULTS = {
     "bad-url": (
         '{url: "http:',
         '{url: "ftp:',
-        "receivers.1.webhook_configs.0.url: not an http or https URL: 'ftp://127.0.0.1:9/hook'",
+        "receivers.1.webhook_configs.0.url: not an http or https URL",
     ),
     "root-with-matchers": (
         "receiver: ops",
@@ -130,7 +130,7 @@ FAULTS = {
     "chain-of-one": (
         "path: [DbDown, PaymentErrors]",
         "path: [DbDown]",
-        "chains.0.path: Tuple should have at least 2 items after validation, not 1",
+        "chains.0.path: needs a path of at least two rules, or edges",
     ),
 }
 
@@ -180,7 +180,7 @@ def test_a_syntax_error_has_its_line() -> None:
             GOOD.replace("for: 10s", "for: 99999999y"),
             ": groups.0.rules.1.for: too long a duration: '99999999y'; the longest is 100y",
         ),
-        (GOOD.replace("127.0.0.1", "[::1"), ".webhook_configs.0.url: not a URL: 'http://[::1:9/hook'"),
+        (GOOD.replace("127.0.0.1", "[::1"), ".webhook_configs.0.url: not a URL: "),
     ],
     ids=["control character", "no such date", "no such boolean", "alias of itself", "tag", "duration", "address"],
 )

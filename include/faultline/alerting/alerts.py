@@ -18,7 +18,16 @@ class SuppressionOutcome(StrEnum):
 
     CLEARED_WITH_ROOT = "cleared with root"
     OUTLIVED_ROOT = "outlived root"
+    BROKE_THROUGH = "broke through"
     EXPIRED = "expired"
+
+
+class MuteReason(StrEnum):
+    """Why an alert is suppressed."""
+
+    CHAIN = "chain"
+    SILENCE = "silence"
+    MUTE_TIME = "mute_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +67,22 @@ class Suppression:
     count: int = 0
     samples: tuple[Sample, ...] = ()
     outcome: SuppressionOutcome | None = None
+    reason: MuteReason = MuteReason.CHAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one receiver has been told of an episode: when last, how many updates, which effects were named."""
+    """What one receiver has been told of an episode: when last, how many updates and pages, which effects were named,
+    at which severity, and whether it was told that it is over.
+    """
 
     receiver: str
     at: datetime
     updates: int = 0
     effects: tuple[str, ...] = ()
+    pages: int = 1
+    severity: str = ""
+    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,9 @@ class Alert:
 
     ``starts_at``, ``cleared_at``, ``ends_at`` and ``recovering_*`` are event time, exact to a bucket; ``held_since``
     and ``firing_since`` are times of evaluations. ``count`` is every record of the episode, the window that crossed
-    the threshold included; ``closed_count`` is the part of it before ``counted_to``, which is final.
+    the threshold included; ``closed_count`` is the part of it before ``counted_to``, which is final. ``mute`` says why
+    it is suppressed, ``rate`` how many records its window had then, ``released`` that no cause suppresses it any more.
+    ``severity`` is the highest of its effects when that is higher than its own.
     """
 
     key: AlertKey
@@ -98,11 +115,21 @@ class Alert:
     causes: tuple[Cause, ...] = ()
     told: tuple[Told, ...] = ()
     suppression: Suppression | None = None
+    mute: MuteReason | None = None
+    rate: int = 0
+    released: SuppressionOutcome | None = None
+    severity: str | None = None
+    flapping: bool = False
 
     @cached_property
     def episode(self) -> str:
         """Names the episode forever: the identity's hash and the start."""
         return f"{self.key.id}-{self.starts_at:%Y%m%dT%H%M%SZ}"
+
+    @cached_property
+    def shown(self) -> Labels:
+        """The labels to route and show it by: with the severity of the worst that it explains."""
+        return self.labels if self.severity is None else Labels({**self.labels, "severity": self.severity})
 
     @property
     def live(self) -> bool:
@@ -111,7 +138,7 @@ class Alert:
 
     @property
     def muted(self) -> bool:
-        """Whether it is kept from receivers by its causes."""
+        """Whether it is kept from receivers."""
         return self.state in (AlertState.SUPPRESSED, AlertState.RECOVERING)
 
     @property

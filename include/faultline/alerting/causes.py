@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from faultline.alerting.alerts import Alert, Cause
-from faultline.alerting.chains import ChainGraph, Path
+from faultline.alerting.alerts import Alert, Cause, MuteReason
+from faultline.alerting.chains import AllOf, ChainGraph, Path
 from faultline.model import AlertKey, AlertState
 
 # A cause counts while it is any of these; held and suppressed ones have a page of their own ahead, or of their root.
 ACTIVE = frozenset({AlertState.FIRING, AlertState.HELD, AlertState.SUPPRESSED})
 
-Names = tuple[str, ...]
+Values = tuple[str, ...]
+# Labels, and whether an alert may lack them.
+Names = tuple[tuple[str, bool], ...]
 
 
 class KnownCauses:
@@ -29,28 +32,28 @@ class KnownCauses:
     def __init__(self, by_rule: Mapping[str, Mapping[AlertKey, Alert]], by_episode: Mapping[str, Alert]) -> None:
         self._by_rule = by_rule
         self._by_episode = by_episode
-        self._found: dict[tuple[str, Names], dict[Names, list[Alert]]] = {}
+        self._found: dict[tuple[str, Names], dict[Values, list[Alert]]] = {}
 
     def bound(self, path: Path, effect: Mapping[str, str]) -> Sequence[Alert]:
         """The alerts of the path's cause whose labels agree with the effect's."""
         pairs = sorted(path.equal)
         if not path.could_bind(effect):
             return ()
-        names = tuple(name for name, _ in pairs)
+        names = tuple((name, (name, other) in path.optional) for name, other in pairs)
         index = self._found.get((path.cause, names))
         if index is None:
             index = self._found[path.cause, names] = self._index(path.cause, names)
-        return index.get(tuple(effect[other] for _, other in pairs), ())
+        return index.get(tuple(effect.get(other, "") for _, other in pairs), ())
 
     def episode(self, name: str) -> Alert | None:
         """The episode of that name."""
         return self._by_episode.get(name)
 
-    def _index(self, rule: str, names: Names) -> dict[Names, list[Alert]]:
-        index: dict[Names, list[Alert]] = {}
+    def _index(self, rule: str, names: Names) -> dict[Values, list[Alert]]:
+        index: dict[Values, list[Alert]] = {}
         for alert in self._by_rule.get(rule, {}).values():
-            if all(name in alert.labels for name in names):
-                index.setdefault(tuple(alert.labels[name] for name in names), []).append(alert)
+            if all(optional or name in alert.labels for name, optional in names):
+                index.setdefault(tuple(alert.labels.get(name, "") for name, _ in names), []).append(alert)
         return index
 
 
@@ -62,6 +65,8 @@ class Explanation:
     ended: tuple[Cause, ...] = ()
     ended_at: datetime | None = None
     grace: timedelta = timedelta(0)
+    max_suppression: timedelta | None = None
+    breakthrough: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +95,48 @@ _UNEXPLAINED = Explanation()
 
 def explain(effect: Alert, graph: ChainGraph, known: KnownCauses, bucket: timedelta) -> Explanation:
     """Everyone who explains the effect. ``known`` has those of possible causes, already evaluated."""
-    links = [link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)]
+    links = _together([link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)])
     if not links:
         return _UNEXPLAINED
-    active = [link for link in links if link.active]
+    active = _together([link for link in links if link.active])
     ended = [link for link in links if not link.active]
     return Explanation(
         _causes([*active, *_roots_beyond(active, known)]),
         _causes(ended),
         max((link.ended_at for link in ended if link.ended_at is not None), default=None),
         max((link.path.recovery_grace for link in ended), default=timedelta(0)),
+        _least(link.path.max_suppression for link in active),
+        _least(link.path.breakthrough for link in active),
     )
+
+
+Number = TypeVar("Number", timedelta, float)
+
+
+def _least(values: Iterable[Number | None]) -> Number | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _together(links: list[_Link]) -> list[_Link]:
+    """Without those that explain only together with others, where some of these are missing."""
+    if not any(link.path.groups for link in links):
+        return links
+    there: dict[AllOf, set[str]] = {}
+    for group, cause in (each for link in links for each in link.path.groups):
+        there.setdefault(group, set()).add(cause)
+    return [link for link in links if all(there[group] == group.causes for group, _ in link.path.groups)]
 
 
 def _links(effect: Alert, graph: ChainGraph, known: KnownCauses) -> Iterator[_Link]:
     for path in graph.paths_to(effect.key.rule):
         for cause in known.bound(path, effect.labels):
-            yield _Link(cause, path.rules, path)
+            if path.admits(cause.labels, effect.labels):
+                yield _Link(cause, path.rules, path)
 
 
 def _roots_beyond(links: Iterable[_Link], known: KnownCauses) -> Iterator[_Link]:
     """The roots of suppressed causes: a cause knows its own even where labels do not compose over the whole path."""
-    suppressed = sorted((link for link in links if link.alert.state is AlertState.SUPPRESSED), key=_upstream_first)
+    suppressed = sorted((link for link in links if _is_effect(link.alert)), key=_upstream_first)
     nearest = {link.alert.causes[0].episode: link for link in suppressed}
     for episode, link in nearest.items():
         root = link.alert.causes[0]
@@ -129,7 +154,7 @@ def _in_time(link: _Link, effect: Alert, bucket: timedelta) -> bool:
     if not link.active and link.ended_at is None:
         return False
     early = link.path.hold + bucket + (link.path.within if effect.told else timedelta(0))
-    if effect.starts_at <= link.alert.starts_at - early:
+    if not link.path.any_time and effect.starts_at <= link.alert.starts_at - early:
         return False
     return link.ended_at is None or effect.starts_at <= link.ended_at + link.path.within
 
@@ -143,5 +168,9 @@ def _causes(links: Iterable[_Link]) -> tuple[Cause, ...]:
 
 
 def _upstream_first(link: _Link) -> tuple[bool, int, datetime, str, tuple[str, ...]]:
-    suppressed = link.alert.state is AlertState.SUPPRESSED
-    return suppressed, -len(link.rules), link.alert.starts_at, link.alert.episode, link.rules
+    return _is_effect(link.alert), -len(link.rules), link.alert.starts_at, link.alert.episode, link.rules
+
+
+def _is_effect(alert: Alert) -> bool:
+    """Whether it is suppressed by causes of its own; one that is silenced is a root all the same."""
+    return alert.state is AlertState.SUPPRESSED and alert.mute is MuteReason.CHAIN

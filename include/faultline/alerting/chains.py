@@ -10,12 +10,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from faultline.alerting.matchers import Matcher, matches_all
+
 LabelPairs = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class AllOf:
+    """Causes that explain an effect only together."""
+
+    name: str
+    causes: frozenset[str]
+
+
+Condition = tuple[Matcher, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
-    """A cause and its direct effect; ``equal`` pairs a label of the cause with the one of the effect it must equal."""
+    """A cause and its direct effect; ``equal`` pairs a label of the cause with the one of the effect it must equal.
+
+    ``optional`` are pairs that agree when both labels are missing. No path leads on over an edge with ``stop``. Effects
+    that match one of ``never_suppress`` are not its effects; with ``any_time`` it matters not which starts first.
+    ``source`` and ``target`` are what the two alerts must match, and an effect that matches both is only that of a
+    cause which does not.
+    """
 
     cause: str
     effect: str
@@ -23,6 +42,15 @@ class Edge:
     hold: timedelta
     within: timedelta
     recovery_grace: timedelta
+    optional: LabelPairs = frozenset()
+    stop: bool = False
+    max_suppression: timedelta | None = None
+    breakthrough: float | None = None
+    never_suppress: tuple[Condition, ...] = ()
+    group: AllOf | None = None
+    any_time: bool = False
+    source: Condition = ()
+    target: Condition = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +58,8 @@ class Path:
     """A way from ``rules[0]``, a possible root, down to ``rules[-1]``, its possible effect, over any number of edges.
 
     ``equal`` holds the bindings composed along the way. Holds add up, so a cascade that arrives leaf first still
-    collapses; ``within`` is the tightest of the edges', ``recovery_grace`` the longest.
+    collapses; ``within``, ``max_suppression`` and ``breakthrough`` are the tightest of the edges', ``recovery_grace``
+    the longest. ``groups`` are the causes that must be there together, each with the one that is on this path.
     """
 
     rules: tuple[str, ...]
@@ -38,19 +67,35 @@ class Path:
     hold: timedelta
     within: timedelta
     recovery_grace: timedelta
+    optional: LabelPairs = frozenset()
+    stop: bool = False
+    max_suppression: timedelta | None = None
+    breakthrough: float | None = None
+    never_suppress: tuple[Condition, ...] = ()
+    groups: frozenset[tuple[AllOf, str]] = frozenset()
+    any_time: bool = False
+    source: Condition = ()
+    target: Condition = ()
 
     @property
     def cause(self) -> str:
         """The rule the path starts at."""
         return self.rules[0]
 
-    def binds(self, cause: Mapping[str, str], effect: Mapping[str, str]) -> bool:
-        """Whether the labels agree; a label missing on either side matches nothing."""
-        return all(name in cause and other in effect and cause[name] == effect[other] for name, other in self.equal)
+    def admits(self, cause: Mapping[str, str], effect: Mapping[str, str]) -> bool:
+        """Whether the two match what the path asks of them, besides the labels that must be equal."""
+        if not matches_all(self.source, cause):
+            return False
+        two_sided = bool(self.source) and matches_all(self.source, effect)
+        return not (two_sided and matches_all(self.target, cause))
 
     def could_bind(self, effect: Mapping[str, str]) -> bool:
         """Whether any cause at all could bind to an effect with these labels."""
-        return all(other in effect for _, other in self.equal)
+        if any(other not in effect for _, other in self.equal - self.optional):
+            return False
+        if any(matches_all(condition, effect) for condition in self.never_suppress):
+            return False
+        return matches_all(self.target, effect)
 
 
 @dataclass(frozen=True)
@@ -96,9 +141,20 @@ class ChainGraph:
         return max(holds, default=timedelta(0))
 
     def memory(self, rule: str) -> timedelta:
-        """How long after its end an alert of the rule still explains effects."""
-        paths = (path for end in self.order for path in self.paths_to(end))
-        return max((path.within for path in paths if path.cause == rule), default=timedelta(0))
+        """How long after its end an alert of the rule still explains effects, or may come back as the same episode."""
+        paths = self._paths_from.get(rule, ())
+        return max((max(path.within, path.recovery_grace) for path in paths), default=timedelta(0))
+
+    def grace(self, rule: str) -> timedelta:
+        """How long the effects of an alert of the rule have to recover after it."""
+        return max((path.recovery_grace for path in self._paths_from.get(rule, ())), default=timedelta(0))
+
+    @cached_property
+    def _paths_from(self) -> Mapping[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in (path for end in self.order for path in self.paths_to(end)):
+            found.setdefault(path.cause, []).append(path)
+        return found
 
 
 def build_graph(rules: Sequence[str], edges: Iterable[Edge]) -> ChainGraph:
@@ -147,22 +203,51 @@ def _sorted(rules: Sequence[str], edges: Sequence[Edge]) -> tuple[str, ...]:
 
 
 def _start(edge: Edge) -> Path:
-    return Path((edge.cause, edge.effect), edge.equal, edge.hold, edge.within, edge.recovery_grace)
+    return Path(
+        (edge.cause, edge.effect),
+        edge.equal,
+        edge.hold,
+        edge.within,
+        edge.recovery_grace,
+        edge.optional,
+        edge.stop,
+        edge.max_suppression,
+        edge.breakthrough,
+        edge.never_suppress,
+        frozenset() if edge.group is None else frozenset({(edge.group, edge.cause)}),
+        edge.any_time,
+        edge.source,
+        edge.target,
+    )
 
 
 def _join(path: Path, edge: Edge) -> Path | None:
-    """The path one edge longer; None when both bind labels, but not the same ones, so that together they bind nothing.
+    """The path one edge longer. None where one of them says stop, and where both bind labels, but not the same ones, so
+    that together they would bind nothing.
 
-    Without this, ``equal: [host]`` followed by ``equal: [service]`` would let any host mute any service. Such an effect
+    Without that, ``equal: [host]`` followed by ``equal: [service]`` would let any host mute any service. Such an effect
     is still suppressed through a live alert in the middle, whose labels tell what belongs together.
     """
-    equal = frozenset((cause, effect) for cause, middle in path.equal for same, effect in edge.equal if middle == same)
+    if path.stop or edge.stop:
+        return None
+    equal = _composed(path.equal, edge.equal)
     if not equal and path.equal and edge.equal:
         return None
+    last = _start(edge)
     return Path(
         (*path.rules, edge.effect),
         equal,
-        path.hold + edge.hold,
-        min(path.within, edge.within),
-        max(path.recovery_grace, edge.recovery_grace),
+        path.hold + last.hold,
+        min(path.within, last.within),
+        max(path.recovery_grace, last.recovery_grace),
+        _composed(path.optional, last.optional),
+        False,
+        min((each for each in (path.max_suppression, last.max_suppression) if each is not None), default=None),
+        min((each for each in (path.breakthrough, last.breakthrough) if each is not None), default=None),
+        (*path.never_suppress, *last.never_suppress),
+        path.groups | last.groups,
     )
+
+
+def _composed(first: LabelPairs, then: LabelPairs) -> LabelPairs:
+    return frozenset((cause, effect) for cause, middle in first for same, effect in then if middle == same)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from faultline.alerting.alerts import Alert, Suppression, SuppressionOutcome
+from faultline.alerting.alerts import Alert, MuteReason, Suppression, SuppressionOutcome
 from faultline.model import AlertState
 
 
@@ -17,23 +17,34 @@ def keep_ledger(before: AlertState, alert: Alert, rules_hash: str, at: datetime)
         return _opened(alert, rules_hash, at) if alert.muted else alert
     if not is_open:
         return alert
-    row = replace(row, causes=alert.causes, count=alert.count, samples=alert.samples)
+    reason = alert.mute or row.reason
+    row = replace(row, causes=alert.causes, count=alert.count, samples=alert.samples, reason=reason)
     if not alert.muted:
-        row = replace(row, ends_at=at, outcome=_outcome(before, alert.state))
+        row = replace(row, ends_at=at, outcome=_outcome(before, alert))
     return replace(alert, suppression=row)
 
 
 def _opened(alert: Alert, rules_hash: str, at: datetime) -> Alert:
     sequence = alert.suppression.sequence + 1 if alert.suppression else 1
     row = Suppression(
-        alert.episode, sequence, alert.key, alert.causes, rules_hash, at, count=alert.count, samples=alert.samples
+        alert.episode,
+        sequence,
+        alert.key,
+        alert.causes,
+        rules_hash,
+        at,
+        count=alert.count,
+        samples=alert.samples,
+        reason=alert.mute or MuteReason.CHAIN,
     )
     return replace(alert, suppression=row)
 
 
-def _outcome(before: AlertState, after: AlertState) -> SuppressionOutcome:
-    if after is AlertState.RESOLVED:
+def _outcome(before: AlertState, alert: Alert) -> SuppressionOutcome:
+    if alert.state is AlertState.RESOLVED:
         return SuppressionOutcome.CLEARED_WITH_ROOT
-    if before is AlertState.RECOVERING and after is AlertState.FIRING:
+    if alert.released is not None:
+        return alert.released
+    if before is AlertState.RECOVERING and alert.state is AlertState.FIRING:
         return SuppressionOutcome.OUTLIVED_ROOT
     return SuppressionOutcome.EXPIRED

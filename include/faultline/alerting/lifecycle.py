@@ -9,43 +9,33 @@ was held is either explained by a cause or fires.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 
-from faultline.alerting.alerts import Alert, Cause
-from faultline.alerting.causes import Explanation
+from faultline.alerting.alerts import Alert, MuteReason, SuppressionOutcome
+from faultline.alerting.entries import entered, released_by
 from faultline.alerting.episodes import ends_at, interrupted, matured
-from faultline.alerting.rulekinds import BaseRule
-from faultline.alerting.tallies import Tally
-from faultline.alerting.windows import Activity, Horizon
+from faultline.alerting.scenes import Scene
 from faultline.model import AlertState, Transition
 from faultline.settings import format_duration
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything a decision about one alert rests on; ``hold`` is how long it may wait for a cause."""
-
-    rule: BaseRule
-    tally: Tally
-    activity: Activity
-    explanation: Explanation
-    horizon: Horizon
-    hold: timedelta
-    page_due: bool
-
 
 Verdict = tuple[AlertState, str]
 
 
 def step(alert: Alert, scene: Scene) -> tuple[Alert, Transition | None]:
     """The alert after this evaluation and the transition, if it made one."""
+    released = released_by(alert, scene)
+    if released is not alert.released:
+        alert = replace(alert, released=released)
     state, reason = _DECISIONS[alert.state](alert, scene)
-    after = _entered(alert, state, scene)
+    after = entered(alert, state, scene)
     if state is alert.state:
         return after, None
-    by = tuple(cause.alert for cause in after.causes) if after.muted else ()
+    by = tuple(cause.alert for cause in after.causes) if _has_causes(after) else ()
     return after, Transition(alert.episode, alert.key, alert.state, state, scene.horizon.at, reason, by)
+
+
+def _has_causes(alert: Alert) -> bool:
+    return alert.muted and alert.mute in (None, MuteReason.CHAIN)
 
 
 def _begin(alert: Alert, scene: Scene) -> Verdict:
@@ -63,13 +53,25 @@ def _begin(alert: Alert, scene: Scene) -> Verdict:
 
 def _judge(alert: Alert, scene: Scene) -> Verdict:
     explanation = scene.explanation
-    if explanation.active:
-        return AlertState.SUPPRESSED, f"explained by {explanation.active[0].alert}"
-    if explanation.ended:
-        return AlertState.RECOVERING, f"started after its cause {explanation.ended[0].alert} had ended"
-    if not _hold_is_over(alert, scene):
-        return AlertState.HELD, f"waits {format_duration(scene.hold)} for a cause"
-    return AlertState.FIRING, scene.rule.crossed + (", no cause in sight" if scene.hold else "")
+    if alert.released is None:
+        if explanation.active:
+            return AlertState.SUPPRESSED, f"explained by {explanation.active[0].alert}"
+        if explanation.ended:
+            return AlertState.RECOVERING, f"started after its cause {explanation.ended[0].alert} had ended"
+        if not _hold_is_over(alert, scene):
+            return AlertState.HELD, f"waits {format_duration(scene.hold)} for a cause"
+    return _fire(scene, scene.rule.crossed + (", no cause in sight" if scene.hold else ""))
+
+
+def _fire(scene: Scene, reason: str) -> Verdict:
+    """Nothing explains it; but somebody may have silenced it, or it may be an hour in which nothing is sent."""
+    return (AlertState.FIRING, reason) if scene.mute is None else (AlertState.SUPPRESSED, scene.mute.text)
+
+
+def _fire_again(alert: Alert, scene: Scene) -> Verdict:
+    """A root that comes back while its effects recover from it: the same episode goes on."""
+    state, reason = _judge(alert, scene)
+    return state, f"flapping: {reason}"
 
 
 def _hold_is_over(alert: Alert, scene: Scene) -> bool:
@@ -81,21 +83,33 @@ def _hold_is_over(alert: Alert, scene: Scene) -> bool:
 
 
 def _go_on_firing(alert: Alert, scene: Scene) -> Verdict:
-    if not alert.told and scene.explanation.active:
-        return AlertState.SUPPRESSED, f"explained by {scene.explanation.active[0].alert} before it was sent"
+    if not alert.told:
+        if scene.explanation.active and alert.released is None:
+            return AlertState.SUPPRESSED, f"explained by {scene.explanation.active[0].alert} before it was sent"
+        if scene.mute is not None:
+            return AlertState.SUPPRESSED, scene.mute.text
     if not scene.page_due and ends_at(alert, scene.rule, scene.horizon):
         return AlertState.RESOLVED, scene.rule.cleared
     return AlertState.FIRING, ""
 
 
 def _go_on_suppressed(alert: Alert, scene: Scene) -> Verdict:
+    by_chain = alert.mute is MuteReason.CHAIN
     if ends_at(alert, scene.rule, scene.horizon):
-        return AlertState.RESOLVED, "cleared with its cause"
-    if scene.explanation.active:
+        return AlertState.RESOLVED, "cleared with its cause" if by_chain else "cleared while it was muted"
+    if by_chain and alert.released is not None:
+        return _fire(scene, _RELEASES[alert.released])
+    if scene.explanation.active and alert.released is None:
         return AlertState.SUPPRESSED, ""
-    if scene.explanation.ended:
+    if scene.explanation.ended and by_chain:
         return AlertState.RECOVERING, f"its cause {scene.explanation.ended[0].alert} has ended"
-    return AlertState.FIRING, "the rules do not explain it any more"
+    return _fire(scene, "the rules do not explain it any more" if by_chain else "it is not muted any more")
+
+
+_RELEASES = {
+    SuppressionOutcome.EXPIRED: "suppressed for as long as it may be",
+    SuppressionOutcome.BROKE_THROUGH: "many more records than when it was suppressed",
+}
 
 
 def _go_on_recovering(alert: Alert, scene: Scene) -> Verdict:
@@ -104,7 +118,7 @@ def _go_on_recovering(alert: Alert, scene: Scene) -> Verdict:
     if scene.explanation.active:
         return AlertState.SUPPRESSED, f"explained by {scene.explanation.active[0].alert}"
     if _still_failing(alert, scene):
-        return AlertState.FIRING, "still failing after its cause had ended"
+        return _fire(scene, "still failing after its cause had ended")
     return AlertState.RECOVERING, ""
 
 
@@ -113,7 +127,9 @@ def _still_failing(alert: Alert, scene: Scene) -> bool:
     closed, ended = scene.horizon.closed, alert.recovering_from
     if closed is None or ended is None or alert.recovering_until is None:
         return False
-    return scene.activity.over and closed >= alert.recovering_until and scene.tally.total(ended, closed) > 0
+    if not scene.activity.over or closed < alert.recovering_until or closed <= ended:
+        return False
+    return scene.rule.needs_closing or scene.tally.total(ended, closed) > 0
 
 
 _DECISIONS: dict[AlertState, Callable[[Alert, Scene], Verdict]] = {
@@ -123,37 +139,5 @@ _DECISIONS: dict[AlertState, Callable[[Alert, Scene], Verdict]] = {
     AlertState.FIRING: _go_on_firing,
     AlertState.SUPPRESSED: _go_on_suppressed,
     AlertState.RECOVERING: _go_on_recovering,
+    AlertState.RESOLVED: _fire_again,
 }
-
-
-def _entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
-    """The alert in its new state, or in its old one with the causes known now."""
-    new = state is not alert.state
-    active, ended = scene.explanation.active, scene.explanation.ended
-    if not new and state not in (AlertState.FIRING, AlertState.SUPPRESSED):
-        return alert
-    match state:
-        case AlertState.HELD if new:
-            return replace(alert, state=state, held_since=scene.horizon.at)
-        case AlertState.FIRING | AlertState.SUPPRESSED if not new:
-            causes = _merged(active, alert.causes)
-            return alert if causes == alert.causes else replace(alert, causes=causes)
-        case AlertState.FIRING:
-            causes = _merged(active, alert.causes)
-            return replace(alert, state=state, firing_since=scene.horizon.at, causes=causes)
-        case AlertState.SUPPRESSED:
-            causes = _merged(active, alert.causes)
-            return replace(alert, state=state, causes=causes, recovering_from=None, recovering_until=None)
-        case AlertState.RECOVERING if new:
-            start = max(scene.explanation.ended_at or alert.starts_at, alert.starts_at)
-            causes = _merged(alert.causes, ended)
-            until = start + scene.explanation.grace
-            return replace(alert, state=state, causes=causes, recovering_from=start, recovering_until=until)
-        case AlertState.RESOLVED:
-            return replace(alert, state=state, ends_at=ends_at(alert, scene.rule, scene.horizon))
-    return replace(alert, state=state)
-
-
-def _merged(first: tuple[Cause, ...], then: tuple[Cause, ...]) -> tuple[Cause, ...]:
-    known = {cause.episode for cause in first}
-    return (*first, *(cause for cause in then if cause.episode not in known))

@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Term
 from faultline.alerting.rules import Rules
+from faultline.alerting.silences import Silence
 from faultline.alerting.tallies import Tallies, Tally
 from faultline.alerting.windows import floor
 from faultline.model import AlertKey, ErrorCount
+
+Edges = tuple[datetime | None, datetime, frozenset[Silence], tuple[bool, ...]]
 
 
 @dataclass
@@ -22,7 +25,9 @@ class Memory:
     """``alerts`` has every episode that is remembered, ``latest`` the last one of each alert by rule.
 
     ``since`` is the last watermark, ``watched`` since when each rule is evaluated, ``seen`` the bucket edges of the
-    last evaluation. ``restless`` are episodes that time alone may change; ``explained`` those with a live cause.
+    last evaluation and what was muted then. ``restless`` are episodes that time alone may change, ``explained`` those
+    with a live cause. Until ``cold_until`` nothing is sent unless there is a watermark: after a start from nothing,
+    effects may be counted before their causes.
     """
 
     rules: Rules
@@ -32,10 +37,11 @@ class Memory:
     watched: dict[str, datetime] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     latest: dict[str, dict[AlertKey, Alert]] = field(default_factory=dict)
-    seen: tuple[datetime | None, datetime] | None = None
+    seen: Edges | None = None
     restless: set[str] = field(default_factory=set)
     explained: set[str] = field(default_factory=set)
     effects: dict[str, list[str]] = field(default_factory=dict)
+    cold_until: datetime | None = None
 
     @classmethod
     def restore(
@@ -48,6 +54,7 @@ class Memory:
         watched: Mapping[str, datetime] | None = None,
         terms: Iterable[Term] = (),
         counts: Iterable[ErrorCount] = (),
+        cold_until: datetime | None = None,
     ) -> Memory:
         """A memory from what is stored; without any, an empty one.
 
@@ -55,6 +62,7 @@ class Memory:
         What a new_term rule finds in them when it is watched for the first time is known, not new.
         """
         memory = cls(rules, bucket, Tallies(list(rules.rules.values())), since, dict(watched or {}))
+        memory.cold_until = cold_until
         for term in terms:
             tallies = memory.tallies.of.get(term.alert.rule)
             if tallies is not None:
@@ -84,6 +92,21 @@ class Memory:
             del latest[alert.key]
         self.restless.discard(episode)
         self.explained.discard(episode)
+
+    def is_live(self, episode: str) -> bool:
+        """Whether the episode is remembered and goes on."""
+        alert = self.alerts.get(episode)
+        return alert is not None and alert.live
+
+    def is_cold(self, at: datetime, watermark: datetime | None) -> bool:
+        """Whether it is too early to send anything. When it no longer is, everything is looked at."""
+        if self.cold_until is None:
+            return False
+        if watermark is None and at < self.cold_until:
+            self.seen = None
+            return True
+        self.cold_until = None
+        return False
 
     def watch(self, at: datetime) -> tuple[str, ...]:
         """Note the rules that are evaluated for the first time, and return them."""

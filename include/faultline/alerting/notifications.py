@@ -5,13 +5,14 @@ One page an episode and receiver. An update changes that page and is never a new
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Told
-from faultline.alerting.routing import Destination, destinations
+from faultline.alerting.routing import Destination
 from faultline.alerting.rules import Rules
+from faultline.alerting.severities import inherited_severity, rank
 from faultline.alerting.templates import render
 from faultline.model import AlertState, AlertSummary, Notification, NotificationKind
 from faultline.settings import format_duration
@@ -19,7 +20,9 @@ from faultline.settings import format_duration
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """One alert after an evaluation: its effects, and whether it has just been explained although it was notified."""
+    """One alert after an evaluation: its effects, whether it has just been explained although it was notified, and
+    whether it is silenced.
+    """
 
     rules: Rules
     at: datetime
@@ -27,47 +30,66 @@ class Occasion:
     effects: Sequence[Alert]
     explained: bool
     newly_explained: bool
+    silenced: bool = False
+
+
+Due = tuple[str, NotificationKind, str]
 
 
 def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
     """What to send now, and the alert with what its receivers then know."""
+    severity = inherited_severity(occasion.alert, occasion.effects)
+    if severity != occasion.alert.severity:
+        occasion = replace(occasion, alert=replace(occasion.alert, severity=severity))
     told = {known.receiver: known for known in occasion.alert.told}
     sent = []
     for receiver, kind, reason in _due(occasion):
-        before = told.get(receiver)
-        sequence = before.updates + 1 if before and kind is NotificationKind.UPDATE else 1
+        told[receiver] = _told(occasion, receiver, told.get(receiver), kind)
+        sequence = told[receiver].updates if kind is NotificationKind.UPDATE else told[receiver].pages
         sent.append(_notification(occasion, receiver, kind, sequence, reason))
-        told[receiver] = _told(occasion, receiver, sequence if kind is NotificationKind.UPDATE else 0)
     return (replace(occasion.alert, told=tuple(told.values())) if sent else occasion.alert), sent
 
 
 def is_waiting(alert: Alert, occasion: Occasion) -> bool:
-    """Whether the clock alone will bring a message: a page that waits for effects, or an update for its interval."""
+    """Whether the clock alone will bring a message: a page or a repeat that waits, or an update for its interval."""
     if alert.state is not AlertState.FIRING:
         return False
     named = [set(known.effects) for known in alert.told]
     fresh = any(effect.live and effect.episode not in known for effect in occasion.effects for known in named)
-    return owes_a_page(alert, occasion.rules) or (fresh and not occasion.explained)
+    return owes_a_page(alert, occasion.rules, occasion.at) or (fresh and not occasion.explained)
 
 
-def owes_a_page(alert: Alert, rules: Rules) -> bool:
-    """Whether a receiver is still to get the alert's page."""
-    told = {known.receiver for known in alert.told}
-    return any(destination.receiver not in told for destination in destinations(rules.file.route, alert.labels))
+def owes_a_page(alert: Alert, rules: Rules, at: datetime) -> bool:
+    """Whether a receiver that is not muted is still to get the alert's page."""
+    told = {known.receiver for known in alert.told if not known.over}
+    return any(each.receiver not in told for each in rules.destinations(alert.shown) if not _muted(each, rules, at))
 
 
-def _due(occasion: Occasion) -> Iterator[tuple[str, NotificationKind, str]]:
+def all_muted(alert: Alert, rules: Rules, at: datetime) -> bool:
+    """Whether it is an hour in which nobody at all would be told."""
+    found = rules.destinations(alert.shown)
+    return bool(found) and all(_muted(each, rules, at) for each in found)
+
+
+def _muted(destination: Destination, rules: Rules, at: datetime) -> bool:
+    if not destination.mute_in and not destination.active_in:
+        return False
+    return destination.muted_at(at, rules.time_intervals)
+
+
+def _due(occasion: Occasion) -> Iterator[Due]:
     alert = occasion.alert
+    told = {known.receiver: known for known in alert.told if not known.over}
     if alert.state in (AlertState.RESOLVED, AlertState.EXPIRED):
-        for known in alert.told:
-            yield known.receiver, NotificationKind.RESOLVED, _resolved_reason(alert)
-    elif alert.state is AlertState.FIRING:
-        told = {known.receiver: known for known in alert.told}
-        for destination in destinations(occasion.rules.file.route, alert.labels):
-            known_before = told.get(destination.receiver)
-            due = _page(occasion, destination) if known_before is None else _update(occasion, destination, known_before)
-            if due is not None:
-                yield destination.receiver, *due
+        for receiver in told:
+            yield receiver, NotificationKind.RESOLVED, _resolved_reason(alert)
+    elif alert.state is AlertState.FIRING and not occasion.silenced:
+        for destination in occasion.rules.destinations(alert.shown):
+            if not _muted(destination, occasion.rules, occasion.at):
+                known = told.get(destination.receiver)
+                due = _page(occasion, destination) if known is None else _update(occasion, destination, known)
+                if due is not None:
+                    yield destination.receiver, *due
 
 
 def _page(occasion: Occasion, destination: Destination) -> tuple[NotificationKind, str] | None:
@@ -76,7 +98,7 @@ def _page(occasion: Occasion, destination: Destination) -> tuple[NotificationKin
         return NotificationKind.PERSISTS, _persists_reason(alert)
     if occasion.at < (alert.firing_since or occasion.at) + _wait(occasion, destination):
         return None
-    return NotificationKind.FIRING, rule.crossed
+    return NotificationKind.FIRING, f"{rule.crossed}; flapping" if alert.flapping else rule.crossed
 
 
 def _wait(occasion: Occasion, destination: Destination) -> timedelta:
@@ -85,16 +107,33 @@ def _wait(occasion: Occasion, destination: Destination) -> timedelta:
 
 
 def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[NotificationKind, str] | None:
+    alert = occasion.alert
     if occasion.newly_explained:
-        return NotificationKind.UPDATE, f"caused by {occasion.alert.causes[0].alert}"
-    fresh = [effect for effect in occasion.effects if effect.live and effect.episode not in known.effects]
-    if occasion.explained or not fresh or occasion.at < known.at + destination.group_interval:
+        return NotificationKind.UPDATE, f"caused by {alert.causes[0].alert}"
+    if alert.severity is not None and rank(alert.severity) > rank(known.severity):
+        return NotificationKind.UPDATE, f"severity raised to {alert.severity} by its effects"
+    if occasion.explained:
         return None
-    return NotificationKind.UPDATE, f"{len(fresh)} more {'effect' if len(fresh) == 1 else 'effects'}"
+    fresh = [effect for effect in occasion.effects if effect.live and effect.episode not in known.effects]
+    if fresh and occasion.at >= known.at + destination.group_interval:
+        return NotificationKind.UPDATE, f"{len(fresh)} more {'effect' if len(fresh) == 1 else 'effects'}"
+    if destination.repeat_interval is not None and occasion.at >= known.at + destination.repeat_interval:
+        lasts = format_duration(occasion.at - alert.starts_at)
+        return NotificationKind.FIRING, f"still firing after {lasts}"
+    return None
 
 
-def _told(occasion: Occasion, receiver: str, updates: int) -> Told:
-    return Told(receiver, occasion.at, updates, tuple(effect.episode for effect in occasion.effects))
+def _told(occasion: Occasion, receiver: str, before: Told | None, kind: NotificationKind) -> Told:
+    page = kind in (NotificationKind.FIRING, NotificationKind.PERSISTS)
+    return Told(
+        receiver,
+        occasion.at,
+        (before.updates if before else 0) + (kind is NotificationKind.UPDATE),
+        tuple(effect.episode for effect in occasion.effects),
+        (before.pages if before else 0) + page,
+        occasion.alert.shown.get("severity", ""),
+        kind is NotificationKind.RESOLVED,
+    )
 
 
 def _persists_reason(alert: Alert) -> str:
@@ -106,7 +145,8 @@ def _persists_reason(alert: Alert) -> str:
 def _resolved_reason(alert: Alert) -> str:
     if alert.state is AlertState.EXPIRED or alert.ends_at is None:
         return "its rule was removed"
-    return f"lasted {format_duration(alert.ends_at - alert.starts_at)}"
+    lasted = f"lasted {format_duration(alert.ends_at - alert.starts_at)}"
+    return f"{lasted}, flapping" if alert.flapping else lasted
 
 
 def _notification(
@@ -144,32 +184,8 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
         condition,
         alert.first_seen,
         alert.last_seen,
-        dict(alert.labels),
+        dict(alert.shown),
         {name: render(text, variables) for name, text in rule.annotations.items()} if rule else {},
         tuple(sample.text for sample in alert.samples),
         tuple(cause.alert for cause in alert.causes),
     )
-
-
-def effects_by_cause(alerts: Iterable[Alert]) -> dict[str, list[str]]:
-    """For each episode those it explains, ended ones too, in the order of their starts.
-
-    Also those it explains only by way of another: an effect may have cleared before the cause of its cause was seen.
-    """
-    known = {alert.episode: alert for alert in alerts}
-    ancestors: dict[str, set[str]] = {}
-    effects: dict[str, list[str]] = {}
-    for episode, _ in sorted(known.items(), key=lambda item: (item[1].starts_at, item[0])):
-        for cause in _ancestors(episode, known, ancestors):
-            effects.setdefault(cause, []).append(episode)
-    return effects
-
-
-def _ancestors(episode: str, known: Mapping[str, Alert], found: dict[str, set[str]]) -> set[str]:
-    """Every episode on the ways up from this one; ``found`` remembers what was asked before."""
-    if episode not in found:
-        mine: set[str] = set()
-        for cause in known[episode].causes if episode in known else ():
-            mine |= {cause.episode} | _ancestors(cause.episode, known, found)
-        found[episode] = mine
-    return found[episode]

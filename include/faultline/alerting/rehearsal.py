@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from faultline.alerting.rules import Rules, load_rules
 from faultline.alerting.scenario import arrivals
+from faultline.alerting.silences import Silence
 from faultline.alerting.simulation import Outage, Plan, Timeline, simulate
 from faultline.alerting.testfile import TestCase, TestFile
 from faultline.alerting.verdicts import delivery_line, differences, transition_line
@@ -84,6 +85,15 @@ def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, Top
             for action in case.actions
             if action.receiver_down
         ],
+        silences=[
+            Silence(
+                matchers=action.silence.matchers,
+                starts_at=start + action.at,
+                ends_at=start + action.at + action.silence.for_,
+            )
+            for action in case.actions
+            if action.silence
+        ],
     )
     timeline = simulate(rules, plan)
     return TestResult(case.name, start, timeline, tuple(differences(case, timeline, start)))
@@ -91,7 +101,7 @@ def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, Top
 
 def _rules(tests: TestFile, file: str, read: ReadFile) -> Rules:
     if isinstance(tests.rules, dict):
-        return load_rules(json.dumps(tests.rules), f"{file} (rules)")
+        return load_rules(json.dumps(tests.rules, default=_written), f"{file} (rules)")
     return load_rules(read(tests.rules), tests.rules)
 
 
@@ -99,8 +109,15 @@ def _topics(tests: TestFile, file: str, read: ReadFile) -> TopicsFile:
     if tests.topics is None:
         return TopicsFile(topics=())
     if isinstance(tests.topics, dict):
-        return load_topics(json.dumps(tests.topics), f"{file} (topics)")
+        return load_topics(json.dumps(tests.topics, default=_written), f"{file} (topics)")
     return load_topics(read(tests.topics), tests.topics)
+
+
+def _written(value: object) -> str:
+    """The dates of a document, which JSON does not know."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    return str(value)
 
 
 def _result_json(result: TestResult) -> dict[str, Any]:

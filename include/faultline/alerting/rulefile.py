@@ -6,18 +6,18 @@ something is for ``checks``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
 from functools import cached_property
-from itertools import pairwise
 
 from pydantic import Field
 
+from faultline.alerting.chainfile import Chain, InhibitRule
 from faultline.alerting.chains import Edge
 from faultline.alerting.matchers import Matcher
 from faultline.alerting.receiverfile import ReceiverConfig
 from faultline.alerting.rulekinds import MatcherTexts, Name, Rule, parse_all
-from faultline.settings import Duration, StrictModel
+from faultline.alerting.silences import Silence
+from faultline.alerting.timeintervals import NamedIntervals
+from faultline.settings import Duration, PositiveDuration, StrictModel
 
 
 class Group(StrictModel):
@@ -36,28 +36,16 @@ class Route(StrictModel):
     routes: tuple[Route, ...] = ()
     group_wait: Duration | None = Field(default=None, description="how long a page waits for the effects it will name")
     group_interval: Duration | None = Field(default=None, description="least time between a page and its update")
+    repeat_interval: PositiveDuration | None = Field(
+        default=None, description="time after which a page that goes on is sent again; never when absent"
+    )
+    mute_time_intervals: tuple[Name, ...] = Field(default=(), description="time intervals in which nothing is sent")
+    active_time_intervals: tuple[Name, ...] = Field(default=(), description="outside of them nothing is sent")
 
     @cached_property
     def parsed_matchers(self) -> tuple[Matcher, ...]:
         """The matchers, ready to match."""
         return parse_all(self.matchers)
-
-
-class Chain(StrictModel):
-    """``path: [A, B, C]`` says that A causes B and B causes C."""
-
-    name: Name
-    path: tuple[str, ...] = Field(min_length=2)
-    equal: tuple[str, ...] = Field(default=(), description="labels that cause and effect must share")
-    within: Duration = Field(default=timedelta(minutes=10), description="time after its cause's end to start in")
-    hold: Duration = Field(default=timedelta(seconds=30), description="how long an effect waits for its cause")
-    recovery_grace: Duration = Field(default=timedelta(minutes=2), description="time to recover after its cause")
-
-    def edges(self) -> Iterator[Edge]:
-        """The chain's edges, first cause first."""
-        equal = frozenset((name, name) for name in self.equal)
-        times = (self.hold, self.within, self.recovery_grace)
-        return (Edge(cause, effect, equal, *times) for cause, effect in pairwise(self.path))
 
 
 class RulesFile(StrictModel):
@@ -66,4 +54,14 @@ class RulesFile(StrictModel):
     groups: tuple[Group, ...]
     route: Route
     chains: tuple[Chain, ...] = ()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    time_intervals: tuple[NamedIntervals, ...] = ()
     receivers: tuple[ReceiverConfig, ...]
+
+
+def edges_of(file: RulesFile) -> list[Edge]:
+    """Every cause and direct effect that the file's chains and inhibit rules speak of."""
+    rules = [rule for group in file.groups for rule in group.rules]
+    edges = [edge for chain in file.chains for edge in chain.compiled()]
+    return edges + [edge for inhibit in file.inhibit_rules for edge in inhibit.compiled(rules)]

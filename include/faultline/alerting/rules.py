@@ -10,9 +10,12 @@ from functools import cached_property
 from faultline.alerting.chains import ChainGraph, build_graph
 from faultline.alerting.checks import find_faults
 from faultline.alerting.receiverfile import ReceiverConfig
-from faultline.alerting.rulefile import RulesFile
+from faultline.alerting.routing import Destination, destinations
+from faultline.alerting.rulefile import RulesFile, edges_of
 from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.timeintervals import NamedIntervals
 from faultline.errors import ConfigurationError
+from faultline.model import Labels
 from faultline.settings import load_yaml
 
 
@@ -35,8 +38,24 @@ class Rules:
 
     @cached_property
     def graph(self) -> ChainGraph:
-        """All chains as one graph."""
-        return build_graph(tuple(self.rules), (edge for chain in self.file.chains for edge in chain.edges()))
+        """All chains and inhibit rules as one graph."""
+        return build_graph(tuple(self.rules), edges_of(self.file))
+
+    def destinations(self, labels: Labels) -> tuple[Destination, ...]:
+        """Where an alert with these labels goes; found once for each set of labels."""
+        found = self._destinations.get(labels)
+        if found is None:
+            found = self._destinations[labels] = destinations(self.file.route, labels)
+        return found
+
+    @cached_property
+    def _destinations(self) -> dict[Labels, tuple[Destination, ...]]:
+        return {}
+
+    @cached_property
+    def time_intervals(self) -> Mapping[str, NamedIntervals]:
+        """The time intervals by their names."""
+        return {interval.name: interval for interval in self.file.time_intervals}
 
 
 def load_rules(text: str, file: str = "rules.yaml") -> Rules:

@@ -16,6 +16,7 @@ from faultline.alerting.evaluation import evaluate
 from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rules import Rules
 from faultline.alerting.scenario import Arrival
+from faultline.alerting.silences import Silence
 from faultline.model import AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
 _ALERTS = TypeAdapter(tuple[Alert, ...])
@@ -72,6 +73,7 @@ class Plan:
     allowed_lateness: timedelta = timedelta(0)
     restarts: Sequence[datetime] = ()
     outages: Sequence[Outage] = ()
+    silences: Sequence[Silence] = ()
 
 
 def simulate(rules: Rules, plan: Plan) -> Timeline:
@@ -92,7 +94,7 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
             arrived.append(arrivals.pop().count)
         if restarts:
             counted += arrived
-        evaluation = evaluate(memory, arrived, at=at, watermark=at - plan.allowed_lateness)
+        evaluation = evaluate(memory, arrived, at=at, watermark=at - plan.allowed_lateness, silences=plan.silences)
         terms |= {term.alert: term for term in evaluation.terms}
         transitions += evaluation.transitions
         if evaluation.changed or evaluation.forgotten or not snapshots:

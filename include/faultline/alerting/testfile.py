@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from faultline.alerting.notation import parse_alert, parse_counts
-from faultline.alerting.rulekinds import Name
+from faultline.alerting.rulekinds import MatcherTexts, Name
 from faultline.model import AlertKey, NotificationKind
-from faultline.settings import Duration, PositiveDuration, StrictModel
+from faultline.settings import Duration, Instant, PositiveDuration, StrictModel
 
 
 def _counts(text: str) -> str:
@@ -47,10 +47,18 @@ class EventInput(StrictModel):
     arrives: Duration | None = None
 
 
+class SilenceAction(StrictModel):
+    """A silence that begins with the action."""
+
+    matchers: MatcherTexts = Field(min_length=1)
+    for_: PositiveDuration = Field(alias="for")
+
+
 class Action(StrictModel):
-    """What is done at a time: the evaluator restarts, or a receiver is down for a while."""
+    """What is done at a time: something is silenced, the evaluator restarts, or a receiver is down for a while."""
 
     at: Duration
+    silence: SilenceAction | None = None
     restart: bool = False
     receiver_down: Name | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
@@ -99,6 +107,7 @@ class TestCase(StrictModel):
         ends = [series.every * len(parse_counts(series.counts)) for series in self.series]
         ends += [max(event.at, event.arrives or event.at) for event in self.events]
         ends += [action.at + action.for_ for action in self.actions]
+        ends += [action.at + action.silence.for_ for action in self.actions if action.silence]
         ends += [each.at for each in self.expect]
         ends += [each.at for each in self.expect_notifications or ()]
         return max(ends, default=timedelta(0))
@@ -114,5 +123,5 @@ class TestFile(StrictModel):
     evaluate_every: PositiveDuration = timedelta(seconds=10)
     bucket: PositiveDuration = Field(default=timedelta(seconds=10), description="width of a bucket of counts")
     allowed_lateness: Duration = Field(default=timedelta(0), description="how far the watermark is behind the clock")
-    start: datetime = Field(default=datetime(2026, 1, 5, tzinfo=UTC), description="a Monday's midnight, UTC")
+    start: Instant = Field(default=datetime(2026, 1, 5, tzinfo=UTC), description="a Monday's midnight, UTC")
     tests: tuple[TestCase, ...]

@@ -68,6 +68,7 @@ class Evaluator:
             counts=self.database.counts_between(
                 topics, min([start, *(at - size for size in unlearnt)]), at + self.settings.count_bucket, self._mark
             ),
+            cold_until=at + self.settings.allowed_lateness + self.settings.count_bucket if last is None else None,
         )
 
 

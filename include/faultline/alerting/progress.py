@@ -1,0 +1,58 @@
+"""``Progress``: one evaluation under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from faultline.alerting.alerts import Alert, Suppression
+from faultline.alerting.memory import Memory
+from faultline.alerting.silences import Silence
+from faultline.alerting.windows import Horizon
+from faultline.model import AlertKey, Transition
+
+Keys = dict[AlertKey, datetime | None]
+
+
+@dataclass
+class Progress:
+    """``before`` has what changed alerts were, None for those that were not there; ``stirred`` are rules whose alerts
+    made a step, ``looked_at`` the episodes that were stepped, ``moved`` says that time passed an edge.
+    """
+
+    memory: Memory
+    horizon: Horizon
+    silences: tuple[Silence, ...]
+    moved: bool
+    touched: dict[str, Keys]
+    before: dict[str, Alert | None] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    ended: dict[str, Alert] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
+    stirred: set[str] = field(default_factory=set)
+
+    def put(self, before: Alert | None, alert: Alert) -> None:
+        """Remember the alert as it is now."""
+        if alert is not before:
+            self.before.setdefault(alert.episode, before)
+            self.memory.put(alert)
+
+    def drop(self, alert: Alert) -> None:
+        """Remember it no longer."""
+        self.before.setdefault(alert.episode, alert)
+        self.ended[alert.episode] = alert
+        self.memory.drop(alert.episode)
+
+    def changed(self) -> tuple[Alert, ...]:
+        """The alerts that are not what they were, those too that are remembered no longer."""
+        now = ((before, self.memory.alerts.get(name) or self.ended.get(name)) for name, before in self.before.items())
+        return tuple(after for before, after in now if after is not None and after is not before)
+
+    def changed_rows(self) -> Iterator[Suppression]:
+        """The ledger's rows that are not what they were."""
+        for episode, before in self.before.items():
+            after = self.memory.alerts.get(episode) or self.ended.get(episode)
+            row = after.suppression if after else None
+            if row is not None and row != (before.suppression if before else None):
+                yield row

@@ -1,0 +1,160 @@
+"""Each alert that may have changed makes its step: causes first, so whoever explains it has been stepped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from faultline.alerting.alerts import Alert, MuteReason
+from faultline.alerting.causes import KnownCauses, explain
+from faultline.alerting.episodes import begin, cleared_at, matured, observe
+from faultline.alerting.ledger import keep_ledger
+from faultline.alerting.lifecycle import step
+from faultline.alerting.notifications import all_muted, owes_a_page
+from faultline.alerting.progress import Keys, Progress
+from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.scenes import Mute, Scene
+from faultline.alerting.silences import silenced_by
+from faultline.alerting.tallies import Tally
+from faultline.alerting.windows import Activity, Look, survey
+from faultline.model import AlertKey, AlertState, Labels, Transition
+
+_NOTHING = Tally()
+
+
+def step_all(progress: Progress) -> None:
+    """Step every alert that counts, closed buckets, the clock or its causes may have changed."""
+    memory = progress.memory
+    restless: dict[str, list[AlertKey]] = {}
+    for episode in memory.restless:
+        key = memory.alerts[episode].key
+        restless.setdefault(key.rule, []).append(key)
+    known = KnownCauses(memory.latest, memory.alerts)
+    for name in memory.rules.graph.order:
+        if name in progress.touched or name in restless or progress.moved or progress.stirred:
+            _step_rule(progress, memory.rules.rules[name], restless.get(name, ()), known)
+    _expire_removed_rules(progress)
+
+
+def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
+    first = len(progress.transitions)
+    stepper = _Stepper(progress, rule, known)
+    for key in _keys(progress, rule, restless):
+        stepper.look(key)
+    by_labels = sorted(progress.transitions[first:], key=lambda each: tuple(each.alert.labels.items()))
+    progress.transitions[first:] = by_labels
+
+
+def _keys(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey]) -> Keys:
+    """The alerts of the rule to look at, with the earliest bucket that was added to, if one was."""
+    memory, latest = progress.memory, progress.memory.latest.get(rule.alert, {})
+    keys: Keys = {}
+    if progress.moved or progress.stirred & memory.rules.graph.ancestors(rule.alert):
+        keys |= {key: None for key, alert in latest.items() if alert.live}
+    if progress.moved and rule.needs_closing:
+        keys |= dict.fromkeys(memory.tallies.of[rule.alert])
+        if not rule.identity:
+            keys[AlertKey(rule.alert, Labels())] = None
+    return keys | dict.fromkeys(restless) | progress.touched.get(rule.alert, {})
+
+
+class _Stepper:
+    """Steps the alerts of one rule."""
+
+    def __init__(self, progress: Progress, rule: BaseRule, known: KnownCauses) -> None:
+        self._progress, self._rule, self._known = progress, rule, known
+        self._memory, self._horizon = progress.memory, progress.horizon
+        self._touched = progress.touched.get(rule.alert, {})
+
+    def look(self, key: AlertKey) -> None:
+        """Step the live episode of the key, or a new one, made of windows that end after the last one was cleared."""
+        memory, rule = self._memory, self._rule
+        latest = memory.latest.get(rule.alert, {}).get(key)
+        going_on = latest if latest is not None and latest.live else None
+        after = latest.cleared_at if latest is not None and going_on is None else None
+        was_over = going_on is not None and going_on.cleared_at is None
+        tally = memory.tallies.of[rule.alert].get(key, _NOTHING)
+        look = Look(self._touched.get(key), after, memory.watched.get(rule.alert), was_over)
+        activity = survey(tally, rule, self._horizon, look)
+        if going_on is not None:
+            self._go_on(going_on, tally, activity)
+            if going_on.episode in memory.alerts or not activity.over:
+                return
+        begun = begin(key, rule, activity, self._horizon.bucket)
+        if begun is not None:
+            self._begin(begun, latest, tally, activity)
+
+    def _go_on(self, alert: Alert, tally: Tally, activity: Activity) -> None:
+        before = alert
+        if alert.key in self._touched:
+            alert = observe(alert, tally, activity, self._rule, self._horizon)
+        elif (cleared := cleared_at(alert, activity, self._horizon)) != alert.cleared_at:
+            alert = replace(alert, cleared_at=cleared)
+        if before.cleared_at is not None and alert.cleared_at is None and alert.told:
+            alert = replace(alert, flapping=True)
+        self._record(before, *step(alert, self._scene(alert, tally, activity)))
+
+    def _begin(self, begun: Alert, latest: Alert | None, tally: Tally, activity: Activity) -> None:
+        """A new episode, or the last one again: a root that comes back while its effects recover is flapping."""
+        rule, horizon = self._rule, self._horizon
+        if latest is not None and self._comes_back(latest, begun) and matured(begun, rule, activity, horizon):
+            begun = replace(latest, cleared_at=None, ends_at=None)
+            before: Alert | None = latest
+        else:
+            before = None
+        alert = observe(begun, tally, activity, rule, horizon)
+        self._record(before, *step(alert, self._scene(alert, tally, activity)))
+
+    def _comes_back(self, latest: Alert, begun: Alert) -> bool:
+        grace = self._memory.rules.graph.grace(self._rule.alert)
+        ended = latest.state is AlertState.RESOLVED and latest.told and latest.ends_at is not None
+        return bool(ended and latest.ends_at and begun.starts_at < latest.ends_at + grace)
+
+    def _scene(self, alert: Alert, tally: Tally, activity: Activity) -> Scene:
+        graph, rules = self._memory.rules.graph, self._memory.rules
+        return Scene(
+            self._rule,
+            tally,
+            activity,
+            explain(alert, graph, self._known, self._horizon.bucket),
+            self._horizon,
+            graph.hold(self._rule.alert, alert.labels),
+            owes_a_page(alert, rules, self._horizon.at),
+            self._mute(alert),
+        )
+
+    def _mute(self, alert: Alert) -> Mute | None:
+        at = self._horizon.at
+        silence = silenced_by(self._progress.silences, alert.labels, at)
+        if silence is not None:
+            return Mute(MuteReason.SILENCE, f"silenced: {silence.comment or ', '.join(silence.matchers)}")
+        if all_muted(alert, self._memory.rules, at):
+            return Mute(MuteReason.MUTE_TIME, "nobody is told at this hour")
+        return None
+
+    def _record(self, before: Alert | None, alert: Alert, transition: Transition | None) -> None:
+        record(self._progress, before, alert, transition)
+
+
+def record(progress: Progress, before: Alert | None, alert: Alert, transition: Transition | None) -> None:
+    """Note the step an alert made; what never came to anything is forgotten at once."""
+    was = before.state if before else AlertState.INACTIVE
+    alert = keep_ledger(was, alert, progress.memory.rules.hash, progress.horizon.at)
+    progress.looked_at.add(alert.episode)
+    if transition is not None:
+        progress.transitions.append(transition)
+        progress.stirred.add(alert.key.rule)
+    if alert.state is not AlertState.INACTIVE:
+        progress.put(before, alert)
+    elif before is not None:
+        progress.drop(before)
+
+
+def _expire_removed_rules(progress: Progress) -> None:
+    """End what no rule watches any more."""
+    memory, at = progress.memory, progress.horizon.at
+    for name in set(memory.latest) - set(memory.rules.rules):
+        for alert in [alert for alert in memory.latest[name].values() if alert.live]:
+            to, reason = AlertState.EXPIRED, "its rule was removed"
+            transition = Transition(alert.episode, alert.key, alert.state, to, at, reason)
+            record(progress, alert, replace(alert, state=to), transition)
