@@ -225,6 +225,13 @@ def test_raw_is_escaped_in_a_terminal(archived: Path) -> None:
     assert r"\xff\x9b not JSON" in shown
 
 
+def test_a_search_does_not_wait_for_pandas_to_be_imported(archived: Path) -> None:
+    code = "import sys; from faultline.cli import app; app(standalone_mode=False); sys.exit('pandas' in sys.modules)"
+    arguments = [sys.executable, "-c", code, "search", "level>=INFO timeout", *DAY, "--format", "table"]
+    result = subprocess.run(arguments, capture_output=True, check=False)
+    assert (result.returncode, b"Timeout after 5 ms" in result.stdout) == (0, True), result.stderr
+
+
 def test_a_reader_that_goes_away_ends_the_search_quietly(archived: Path) -> None:
     append(str(archived / "archive"), raw_table([record(0, RECORDS[0])] * 20_000, start=5), "app-logs")
     with subprocess.Popen(command(*DAY), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:

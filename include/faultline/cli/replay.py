@@ -13,6 +13,7 @@ from faultline.cli.common import Topics, kafka_source, plain_errors, read_settin
 from faultline.cli.records import format_time
 from faultline.cli.scanning import Scan
 from faultline.cli.search import parse_request
+from faultline.cli.spared import spare_pandas
 
 if TYPE_CHECKING:
     from faultline.adapters.delta_search import SearchedTopic
@@ -38,6 +39,7 @@ def replay(
     ] = False,
 ) -> None:
     """Put archived records back into Kafka as they were, oldest first; asks before it does."""
+    spare_pandas()
     from faultline.adapters.kafka_writer import KafkaWriter
     from faultline.archive.replay import Destination
     from faultline.archive.search.scan import Progress as Looked

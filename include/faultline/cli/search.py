@@ -24,6 +24,7 @@ from faultline.cli.records import (
     raw_line_for_terminal,
 )
 from faultline.cli.scanning import Scan
+from faultline.cli.spared import spare_pandas
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +63,7 @@ def search(
     histogram: Annotated[str | None, typer.Option(help="How many in each bucket of time: auto, or 5m.")] = None,
 ) -> None:
     """Search the archive, newest first; without a query, everything."""
+    spare_pandas()
     from faultline.archive.search.scan import Progress
     from faultline.steps.search import open_topics
 
