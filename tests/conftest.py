@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ from dev.ports import Ports, free_ports
 from tests.servers import HdfsServer, KafkaServer, PostgresServer, running
 
 _BREAKABLE = {"kafka_server", "hdfs_server"}
+
+# A shell that starts pytest in the background has it, and with it every program that a test starts, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
