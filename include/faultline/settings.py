@@ -79,6 +79,13 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _grace(value: timedelta) -> timedelta:
+    """Delta itself forgets after a week which files were in a table."""
+    if not timedelta(hours=1) <= value <= timedelta(days=7):
+        raise ValueError("must be between 1h and 7d")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 
 
@@ -110,6 +117,16 @@ class Settings(BaseSettings):
     archive_batch_time: PositiveDuration = Field(default=timedelta(seconds=30), description="or so much time")
     archive_patience: Duration = Field(
         default=timedelta(minutes=1), description="how long a task itself tries again while HDFS or Kafka is away"
+    )
+    archive_lateness: Duration = Field(
+        default=timedelta(minutes=10), description="an hour is closed, and may be complete, so long after its end"
+    )
+    archive_grace: Annotated[Duration, AfterValidator(_grace)] = Field(
+        default=timedelta(days=1), description="how long files that left a table stay for those who read them"
+    )
+    compact_target_mib: int = Field(default=256, ge=1, le=1024, description="size of a merged file")
+    compact_memory_bytes: int = Field(
+        default=512 * 2**20, ge=2**20, description="memory for sorting; what does not fit goes to a temporary file"
     )
     event_time_span: Duration = Field(
         default=timedelta(days=7),
@@ -209,7 +226,9 @@ class TopicConfig(StrictModel):
     count_labels: tuple[str, ...] = Field(default=(), description="further record fields that rules may use as labels")
     archive: bool = True
     count: bool = True
-    retention: Duration | None = None
+    retention: PositiveDuration | None = Field(
+        default=None, description="how long whole hours are kept in the archive; unset: for ever"
+    )
     lost_records: Literal["fail", "record_gap"] = Field(
         default="fail", description="what to do when Kafka deletes records before they are archived"
     )

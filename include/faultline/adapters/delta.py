@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pyarrow as pa
@@ -30,10 +30,14 @@ from faultline.records.schema import EVENT_SCHEMA
 
 TABLE_SCHEMA = pa.schema([*EVENT_SCHEMA, *(pa.field(name, pa.string(), nullable=False) for name in PARTITION_COLUMNS)])
 
+# How far back the log says commit by commit what happened; what it said before is summed up.
+LOG_RETENTION = timedelta(days=7)
+
 _CONFIGURATION = {
     "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
     # The log says which offsets were read and which have no record: it is shortened on purpose, never by the way.
     "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": f"interval {LOG_RETENTION.days} days",
 }
 
 

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +49,13 @@ class TopicUpkeep(TopicTable):
             for path, dt, hr, size, rows in zip(*(column.to_pylist() for column in columns.columns), strict=True)
         ]
 
+    def hours_changed_since(self, time: datetime) -> set[Hour]:
+        """The hours with a file that was committed since."""
+        columns = self.add_actions().select(["partition.dt", "partition.hr", "modification_time"])
+        since = time.timestamp() * 1000
+        rows = zip(*(column.to_pylist() for column in columns.columns), strict=True)
+        return {Hour.of(dt, hr) for dt, hr, modified in rows if modified >= since}
+
     def read(self, files: Sequence[DataFile]) -> Iterator[pa.Table]:
         """Their rows, EVENT_SCHEMA, in portions."""
         with table_errors(f"reading {self.url}"), ThreadPoolExecutor(_FETCHERS, "fetch") as pool:
@@ -85,6 +92,11 @@ class TopicUpkeep(TopicTable):
     def sum_up(self, ledger: Ledger) -> int:
         """Write down the ledger of this snapshot, so that older commits may be forgotten; Superseded as ``replace``."""
         return self._commit_next([], ledger_note(ledger))
+
+    def log_since(self) -> datetime:
+        """When the oldest commit was made that the log still has."""
+        with table_errors(f"reading the log of {self.url}"):
+            return datetime.fromtimestamp(self._table.history()[-1]["timestamp"] / 1000, UTC)
 
     def shorten_log(self) -> None:
         """Write a checkpoint and delete the log's files older than ``delta.logRetentionDuration``."""

@@ -109,13 +109,13 @@ class HdfsHealth:
         return tuple(reversed(found))
 
     def _hour(self, folder: str, dt: str, hr: str) -> HourFiles:
-        with _errors(folder):
+        with webhdfs_errors(folder):
             content = self._client.content(f"{folder}/dt={dt}/hr={hr}", strict=False)
         return HourFiles(dt, hr, content["fileCount"], content["length"]) if content else HourFiles(dt, hr, 0, 0)
 
     def _names(self, folder: str, prefix: str) -> list[str]:
         """What follows ``prefix`` in the names of the folder's entries, sorted."""
-        with _errors(folder):
+        with webhdfs_errors(folder):
             if self._client.status(folder, strict=False) is None:
                 return []
             names = self._client.list(folder)
@@ -146,7 +146,8 @@ def _limit(quota: int) -> int | None:
 
 
 @contextmanager
-def _errors(folder: str) -> Iterator[None]:
+def webhdfs_errors(folder: str) -> Iterator[None]:
+    """Errors inside the block become decisions; the sentence names the folder."""
     try:
         yield
     except HdfsError as error:

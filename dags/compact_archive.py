@@ -1,0 +1,153 @@
+"""# Compact the archive
+
+Looks after the tables of the archive, once an hour: merges the small files of hours that are over into files of
+128 to 512 MiB, sorted by service and time; marks hours that are complete for jobs that wait for them; deletes hours
+older than a topic's `retention`; shortens the tables' logs; deletes files that nobody reads any more.
+
+**Readers and appends go on meanwhile.** A merge is one commit that exchanges files. Before it, the rows written are
+read back and compared with the rows read, by number and by a hash of their coordinates; a difference fails the task,
+names the hour and changes nothing. Files that were replaced stay for `FAULTLINE_ARCHIVE_GRACE`.
+
+**What a run takes:** every hour that ended `FAULTLINE_ARCHIVE_LATENESS` or longer before the end of its data interval
+and has files to merge, late ones of long ago too. A backfill run takes the hours that its own interval closed.
+
+**By hand:** *Trigger* takes all that is closed now. Choose `topics`, or hours from `since` up to `until`; `target_mib`
+is the size to aim at; `dry_run` shows in the log of `plan` what would be done.
+
+**Marks** are `<archive>/_complete/<topic>/dt=…/hr=…`, a JSON file with rows, files and bytes. Rows that arrive later
+than the mark change it: it is written again after the next merge.
+
+**When it fails:** run it again; nothing is half done. *RowsDiffer* names an hour whose files do not have the rows
+that the log says: run `faultline verify --deep`.
+
+Schedule: the cron expression in `FAULTLINE_COMPACT_SCHEDULE`, a quarter past each hour unless set.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+
+# How long one step may take: the rows of one merge are read, sorted and written between two of them.
+PATIENCE = timedelta(hours=2)
+
+
+@dag(
+    schedule=CronDataIntervalTimetable(os.environ.get("FAULTLINE_COMPACT_SCHEDULE", "15 * * * *"), timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,  # a run takes every closed hour that has something to merge
+    max_active_runs=1,
+    default_args={
+        "owner": "faultline",
+        "retries": 4,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+    },
+    params={
+        "topics": Param(
+            [], type="array", items={"type": "string"}, title="Topics", description="none: all of topics.yaml"
+        ),
+        "since": Param(
+            None, type=["null", "string"], format="date-time", title="Since", description="hours from here on, UTC"
+        ),
+        "until": Param(
+            None, type=["null", "string"], format="date-time", title="Until", description="hours that end by then, UTC"
+        ),
+        "target_mib": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1024,
+            title="Target size",
+            description="of a merged file, in MiB; none: FAULTLINE_COMPACT_TARGET_MIB",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="show the plan in the log and change nothing"
+        ),
+    },
+    tags=["faultline", "archive"],
+    doc_md=__doc__,
+)
+def compact_archive() -> None:
+    @task
+    def plan(
+        params: dict[str, Any],
+        dag_run: Any,
+        data_interval_start: datetime | None = None,
+        data_interval_end: datetime | None = None,
+    ) -> list[dict[str, Any]]:
+        """The topics that have a table, and the hours to look at; logs what there is to do."""
+        from faultline_airflow import decisions, settings, watchdog
+
+        from faultline.model import utc_now
+        from faultline.steps.compact import compaction_window, plan_compaction
+
+        window = compaction_window(
+            settings(),
+            since=params["since"],
+            until=params["until"],
+            interval=(data_interval_start, data_interval_end),
+            run_type=dag_run.run_type,
+        )
+        with watchdog(PATIENCE), decisions():
+            plans = plan_compaction(
+                settings(), topics=params["topics"], target_mib=params["target_mib"], now=utc_now(), **window
+            )
+        return [] if params["dry_run"] else [{"topic": plan.topic, "hours": window} for plan in plans]
+
+    @task(map_index_template="{{ topic }}")
+    def merge(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """Merge the closed hours of one topic; returns what was done."""
+        from airflow.sdk import get_current_context
+        from faultline_airflow import decisions, settings, watchdog
+
+        from faultline.model import utc_now
+        from faultline.steps.compact import merge_topic
+
+        get_current_context()["topic"] = work["topic"]
+        with watchdog(PATIENCE) as step, decisions():
+            target = params["target_mib"]
+            return merge_topic(
+                settings(), work["topic"], now=utc_now(), target_mib=target, checkpoint=step, **work["hours"]
+            )
+
+    @task(map_index_template="{{ topic }}", trigger_rule="all_done")
+    def mark(work: dict[str, Any], params: dict[str, Any]) -> list[str]:
+        """Mark the complete hours of one topic; returns those whose mark was written."""
+        from airflow.sdk import get_current_context
+        from faultline_airflow import decisions, kafka, settings, watchdog
+
+        from faultline.model import utc_now
+        from faultline.steps.marks import mark_topic
+
+        get_current_context()["topic"] = work["topic"]
+        with watchdog(PATIENCE) as step, decisions(), kafka() as source:
+            target = params["target_mib"]
+            return mark_topic(
+                settings(), source, work["topic"], now=utc_now(), target_mib=target, checkpoint=step, **work["hours"]
+            )
+
+    @task(map_index_template="{{ topic }}", trigger_rule="all_done")
+    def clean(work: dict[str, Any]) -> dict[str, Any]:
+        """Expire, shorten the log, vacuum, for one topic; returns what was done."""
+        from airflow.sdk import get_current_context
+        from faultline_airflow import decisions, settings, watchdog
+
+        from faultline.model import utc_now
+        from faultline.steps.clean import clean_topic
+
+        get_current_context()["topic"] = work["topic"]
+        with watchdog(PATIENCE) as step, decisions():
+            return clean_topic(settings(), work["topic"], now=utc_now(), checkpoint=step)
+
+    topics = plan()
+    merged = merge.expand(work=topics)
+    merged >> mark.expand(work=topics)
+    merged >> clean.expand(work=topics)
+
+
+compact_archive_dag = compact_archive()

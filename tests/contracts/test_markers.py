@@ -1,0 +1,58 @@
+"""Marks of hours: the same in a local folder and on HDFS."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from faultline.adapters.markers import HdfsMarkers, Markers, markers
+from faultline.archive.hours import Hour
+from faultline.errors import TransientError
+from faultline.testing.records import NOON
+from tests.servers import HdfsServer
+
+HOUR = Hour(NOON)
+
+
+@pytest.fixture(params=["local", "hdfs"])
+def store(request: pytest.FixtureRequest) -> Markers:
+    if request.param == "local":
+        found = markers(str(request.getfixturevalue("tmp_path")), None)
+    else:
+        hdfs: HdfsServer = request.getfixturevalue("hdfs")
+        found = markers(f"{hdfs.url}/{uuid.uuid4().hex[:12]}", hdfs.webhdfs)
+    assert found is not None
+    return found
+
+
+def test_a_mark_is_read_as_it_was_written_and_written_anew(store: Markers) -> None:
+    assert store.read("app", HOUR) is None
+    store.write("app", HOUR, {"rows": 1})
+    assert store.read("app", HOUR) == {"rows": 1}
+    store.write("app", HOUR, {"rows": 22})
+    assert store.read("app", HOUR) == {"rows": 22}
+    assert store.read("app", Hour(HOUR.end)) is None
+
+
+def test_a_mark_that_is_removed_is_gone_and_removing_it_again_does_nothing(store: Markers) -> None:
+    store.write("app", HOUR, {"rows": 1})
+    for _ in range(2):
+        store.remove("app", HOUR)
+        assert store.read("app", HOUR) is None
+
+
+def test_nothing_lies_beside_a_mark(hdfs: HdfsServer) -> None:
+    store = HdfsMarkers(hdfs.webhdfs, f"/{uuid.uuid4().hex[:12]}")
+    store.write("app", HOUR, {"rows": 1})
+    assert store._client.list(f"{store._root}/app/dt=2026-11-22") == ["hr=12"]
+
+
+def test_an_archive_elsewhere_has_no_marks() -> None:
+    assert markers("s3://bucket/archive", None) is None
+    assert markers("hdfs://namenode:8020/archive", None) is None
+
+
+def test_a_namenode_that_is_away_is_a_transient_error() -> None:
+    with pytest.raises(TransientError):
+        HdfsMarkers("http://127.0.0.1:1", "/x").write("app", HOUR, {})
