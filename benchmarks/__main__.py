@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("archive", "counts", "handler", "search")
+NAMES = ("archive", "compaction", "counts", "handler", "search")
 
 
 def main() -> int:

@@ -86,52 +86,37 @@ def compact_archive() -> None:
         from faultline.model import utc_now
         from faultline.steps.compact import compaction_window, plan_compaction
 
-        window = compaction_window(
-            settings(),
-            since=params["since"],
-            until=params["until"],
-            interval=(data_interval_start, data_interval_end),
-            run_type=dag_run.run_type,
-        )
         with watchdog(PATIENCE), decisions():
+            window = compaction_window(
+                settings(),
+                since=params["since"],
+                until=params["until"],
+                interval=(data_interval_start, data_interval_end),
+                run_type=dag_run.run_type,
+            )
             plans = plan_compaction(
                 settings(), topics=params["topics"], target_mib=params["target_mib"], now=utc_now(), **window
             )
         return [] if params["dry_run"] else [{"topic": plan.topic, "hours": window} for plan in plans]
 
     @task(map_index_template="{{ topic }}")
-    def merge(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        """Merge the closed hours of one topic; returns what was done."""
-        from airflow.sdk import get_current_context
-        from faultline_airflow import decisions, settings, watchdog
-
-        from faultline.model import utc_now
-        from faultline.steps.compact import merge_topic
-
-        get_current_context()["topic"] = work["topic"]
-        with watchdog(PATIENCE) as step, decisions():
-            target = params["target_mib"]
-            return merge_topic(
-                settings(), work["topic"], now=utc_now(), target_mib=target, checkpoint=step, **work["hours"]
-            )
-
-    @task(map_index_template="{{ topic }}", trigger_rule="all_done")
-    def mark(work: dict[str, Any], params: dict[str, Any]) -> list[str]:
-        """Mark the complete hours of one topic; returns those whose mark was written."""
+    def compact(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """Merge the closed hours of one topic and mark those that are complete; returns what was done."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, kafka, settings, watchdog
 
         from faultline.model import utc_now
+        from faultline.steps.compact import merge_topic
         from faultline.steps.marks import mark_topic
 
-        get_current_context()["topic"] = work["topic"]
-        with watchdog(PATIENCE) as step, decisions(), kafka() as source:
-            target = params["target_mib"]
-            return mark_topic(
-                settings(), source, work["topic"], now=utc_now(), target_mib=target, checkpoint=step, **work["hours"]
-            )
+        get_current_context()["topic"] = topic = work["topic"]
+        chosen = {"now": utc_now(), "target_mib": params["target_mib"], **work["hours"]}
+        with watchdog(PATIENCE) as step, decisions():
+            done = merge_topic(settings(), topic, checkpoint=step, **chosen)
+            with kafka() as source:
+                return done | {"marked": mark_topic(settings(), source, topic, checkpoint=step, **chosen)}
 
-    @task(map_index_template="{{ topic }}", trigger_rule="all_done")
+    @task(map_index_template="{{ topic }}")
     def clean(work: dict[str, Any]) -> dict[str, Any]:
         """Expire, shorten the log, vacuum, for one topic; returns what was done."""
         from airflow.sdk import get_current_context
@@ -145,9 +130,8 @@ def compact_archive() -> None:
             return clean_topic(settings(), work["topic"], now=utc_now(), checkpoint=step)
 
     topics = plan()
-    merged = merge.expand(work=topics)
-    merged >> mark.expand(work=topics)
-    merged >> clean.expand(work=topics)
+    compact.expand(work=topics)
+    clean.expand(work=topics)
 
 
 compact_archive_dag = compact_archive()
