@@ -14,6 +14,8 @@ and has files to merge, late ones of long ago too. A backfill run takes the hour
 **By hand:** *Trigger* takes all that is closed now. Choose `topics`, or hours from `since` up to `until`; `target_mib`
 is the size to aim at; `dry_run` shows in the log of `plan` what would be done.
 
+**Settings:** the Variable `faultline_settings` and `settings` in the form, as for `archive_logs`.
+
 **Marks** are `<archive>/_complete/<topic>/dt=…/hr=…`, a JSON file with rows, files and bytes. Rows that arrive later
 than the mark change it: it is written again after the next merge.
 
@@ -68,6 +70,9 @@ PATIENCE = timedelta(hours=2)
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="show the plan in the log and change nothing"
         ),
+        "settings": Param(
+            {}, type="object", title="Settings", description="for this run only, such as {archive_batch_rows: 50000}"
+        ),
     },
     tags=["faultline", "archive"],
     doc_md=__doc__,
@@ -87,15 +92,16 @@ def compact_archive() -> None:
         from faultline.steps.compact import compaction_window, plan_compaction
 
         with watchdog(PATIENCE), decisions():
+            config = settings(params["settings"])
             window = compaction_window(
-                settings(),
+                config,
                 since=params["since"],
                 until=params["until"],
                 interval=(data_interval_start, data_interval_end),
                 run_type=dag_run.run_type,
             )
             plans = plan_compaction(
-                settings(), topics=params["topics"], target_mib=params["target_mib"], now=utc_now(), **window
+                config, topics=params["topics"], target_mib=params["target_mib"], now=utc_now(), **window
             )
         return [] if params["dry_run"] else [{"topic": plan.topic, "hours": window} for plan in plans]
 
@@ -112,12 +118,13 @@ def compact_archive() -> None:
         get_current_context()["topic"] = topic = work["topic"]
         chosen = {"now": utc_now(), "target_mib": params["target_mib"], **work["hours"]}
         with watchdog(PATIENCE) as step, decisions():
-            done = merge_topic(settings(), topic, checkpoint=step, **chosen)
-            with kafka() as source:
-                return done | {"marked": mark_topic(settings(), source, topic, checkpoint=step, **chosen)}
+            config = settings(params["settings"])
+            done = merge_topic(config, topic, checkpoint=step, **chosen)
+            with kafka(config) as source:
+                return done | {"marked": mark_topic(config, source, topic, checkpoint=step, **chosen)}
 
     @task(map_index_template="{{ topic }}")
-    def clean(work: dict[str, Any]) -> dict[str, Any]:
+    def clean(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Expire, shorten the log, vacuum, for one topic; returns what was done."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, settings, watchdog
@@ -127,7 +134,7 @@ def compact_archive() -> None:
 
         get_current_context()["topic"] = work["topic"]
         with watchdog(PATIENCE) as step, decisions():
-            return clean_topic(settings(), work["topic"], now=utc_now(), checkpoint=step)
+            return clean_topic(settings(params["settings"]), work["topic"], now=utc_now(), checkpoint=step)
 
     topics = plan()
     compact.expand(work=topics)

@@ -54,7 +54,7 @@ def table(topic: str) -> TopicUpkeep:
 def run(**conf: Any) -> Any:
     from compact_archive import compact_archive_dag
 
-    form = {"topics": [], "since": None, "until": None, "target_mib": None, "dry_run": False}
+    form = {"topics": [], "since": None, "until": None, "target_mib": None, "dry_run": False, "settings": {}}
     return compact_archive_dag.test(run_conf=form | conf, logical_date=datetime.now(UTC))
 
 
