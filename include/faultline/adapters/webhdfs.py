@@ -85,7 +85,7 @@ class HdfsHealth:
 
     def use(self, folder: str) -> FolderUse | None:
         """What the folder takes, with its quotas; None when there is no such folder."""
-        with _errors(folder):
+        with webhdfs_errors(folder):
             content = self._client.content(folder, strict=False)
         if not content:
             return None
