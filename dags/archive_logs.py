@@ -112,7 +112,7 @@ def archive_logs() -> None:
             return []
         with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka(config := settings(params["settings"])) as source:
             reports = verify_topics(config, source, params["topics"], deep=params["deep"])
-            return [report.to_dict() for report in require_proof(reports)]
+            return [report.to_summary() for report in require_proof(reports)]
 
     append.expand(group=plan()) >> verify()
 

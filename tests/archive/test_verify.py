@@ -14,8 +14,11 @@ import pytest
 from deltalake import write_deltalake
 
 from faultline.adapters.delta import TopicTable
+from faultline.adapters.delta_upkeep import TopicUpkeep
 from faultline.archive.append import Limits, append_ranges
+from faultline.archive.expire import expire_hour
 from faultline.archive.findings import VerifyReport
+from faultline.archive.hours import Hour
 from faultline.archive.losses import record_losses
 from faultline.archive.table import CommittedRange, Ledger
 from faultline.archive.verify import judge, plan_coverage, verify_topic
@@ -245,6 +248,15 @@ def test_what_kafka_has_compacted_away_since_is_no_difference(folder: str) -> No
     assert verify_topic(table, source, deep=True).faults == ()
 
 
+def test_what_retention_deleted_on_purpose_is_no_difference_and_is_counted(folder: str) -> None:
+    source = filled()
+    source.produce("app", b"later", at=NOON + timedelta(hours=1))
+    table = archived_from(source, folder)
+    expire_hour(TopicUpkeep.open(folder, "app"), Hour(NOON))
+    report = verify_topic(table, source, deep=True)
+    assert (report.faults, report.rows, report.partitions[0].expired) == ((), 1, 10)
+
+
 def test_a_record_where_the_commit_says_there_is_none_is_a_difference(folder: str) -> None:
     source = MemorySource()
     source.create("app")
@@ -284,4 +296,5 @@ def test_a_report_is_json(folder: str) -> None:
     record_losses(table, [OffsetRange(PART, 10, 12)], reason="deleted", at=NOON)
     report = json.loads(json.dumps(verify_topic(table).to_dict()))
     assert (report["ok"], report["rows"], report["partitions"][0]["gaps"]) == (True, 8, [[8, 10]])
+    assert "gaps" not in verify_topic(table).to_summary()["partitions"][0]
     assert (report["losses"][0]["reason"], report["losses"][0]["at"]) == ("deleted", "2026-11-22T12:00:00+00:00")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from faultline.archive.digests import COLUMNS, Digests
 from faultline.archive.findings import Finding
-from faultline.archive.ranges import to_ranges
+from faultline.archive.ranges import subtract, to_ranges
 from faultline.archive.reading import Progress
 from faultline.archive.table import ArchiveTable
 from faultline.errors import LostRange
@@ -27,9 +27,13 @@ def compare_with_kafka(
     source: RecordSource,
     archived: Digests,
     ranges: Mapping[TopicPartition, OffsetRange],
+    expired: Sequence[OffsetRange],
     progress: Progress,
 ) -> Iterator[Finding]:
-    """What the table has otherwise than Kafka, or not at all; ``archived`` has the sums of its rows in the ranges."""
+    """What the table has otherwise than Kafka, or not at all.
+
+    ``archived`` has the sums of the table's rows in the ranges; rows of ``expired`` were deleted on purpose.
+    """
     held, done, total = Digests(), 0, sum(map(len, ranges.values()))
     for span in ranges.values():
         for records, covered in _records(source, span):
@@ -37,7 +41,8 @@ def compare_with_kafka(
             done += len(covered)
             progress("records in Kafka", done, total)
     for block in held.differing(archived, ranges.values()):
-        yield from _differences(table, source, block)
+        gone = [span for span in expired if span.partition == block.partition]
+        yield from _differences(table, source, block, gone)
 
 
 def _records(source: RecordSource, span: OffsetRange) -> Iterator[tuple[pa.Table, OffsetRange]]:
@@ -51,7 +56,9 @@ def _records(source: RecordSource, span: OffsetRange) -> Iterator[tuple[pa.Table
             span = OffsetRange(span.partition, error.ranges[0].end, span.end)
 
 
-def _differences(table: ArchiveTable, source: RecordSource, block: OffsetRange) -> Iterator[Finding]:
+def _differences(
+    table: ArchiveTable, source: RecordSource, block: OffsetRange, gone: Sequence[OffsetRange]
+) -> Iterator[Finding]:
     """Record by record; a row that Kafka has compacted away since is none."""
     rows: dict[int, Record] = {}
     for batch in table.scan(_query(block)):
@@ -62,7 +69,7 @@ def _differences(table: ArchiveTable, source: RecordSource, block: OffsetRange) 
         for offset, record in _by_offset(records).items()
         if rows.get(offset) != record
     ]
-    for span in to_ranges(block.partition, np.array(sorted(wrong), np.int64)):
+    for span in subtract(to_ranges(block.partition, np.array(sorted(wrong), np.int64)), gone):
         yield Finding("differs", span, f"{span} is not in the table as Kafka holds it")
 
 

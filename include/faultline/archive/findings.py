@@ -85,6 +85,13 @@ class VerifyReport:
         """The report with what the files came to."""
         return replace(self, faults=(*self.faults, *faults), files=files, files_read=files_read)
 
+    def to_summary(self) -> dict[str, Any]:
+        """As ``to_dict`` without each range that is explained: a topic with transactions has many."""
+        report = self.to_dict()
+        for partition in report["partitions"]:
+            del partition["gaps"]
+        return report
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return {

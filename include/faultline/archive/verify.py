@@ -61,7 +61,7 @@ def verify_topic(
     unread = [file for file in vouched.unread if since is None or _may_have(file, coverage)]
     faults = [*stored_faults(files, table.stored()), *reader.read(unread, progress)]
     if compare and source is not None:
-        faults += compare_with_kafka(table, source, reader.digests, compare, progress)
+        faults += compare_with_kafka(table, source, reader.digests, compare, ledger.expired, progress)
     report = judge(table.topic, table.version, ledger, positions, coverage, marks)
     return report.with_faults(faults, files=len(files), files_read=len(unread))
 
