@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     database_url: str = Field(default="sqlite:///faultline.db", description="any SQLAlchemy URL")
     rules_file: Path = Path("rules.yaml")
     topics_file: Path = Path("topics.yaml")
+    ui_url: str | None = Field(default=None, description="address of Faultline's page, for links in messages")
 
     archive_group_partitions: int = Field(default=8, ge=1, description="topic partitions appended by one mapped task")
     archive_batch_rows: int = Field(default=1_000_000, ge=1, description="an append commits after so many records")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 import unicodedata
 from dataclasses import replace
 
@@ -11,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultline.dispatch.delivery import DeliveryStatus
-from faultline.dispatch.messages import render
+from faultline.dispatch.links import search_command
+from faultline.dispatch.messages import Style, render
+from faultline.dispatch.receivers import dingtalk, slack
 from faultline.dispatch.receivers.console import ConsoleReceiver
+from faultline.dispatch.templates import check_message_template, template_of
 from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
 from tests.contracts.values import NOON, SECOND, notification
 
@@ -31,6 +36,7 @@ def test_a_page_says_what_how_often_since_when_and_what_it_explains() -> None:
         "  - CheckoutFailed environment=prod: 7 since 12:00:00 (suppressed)",
         "sample:",
         "    | boom",
+        "search: faultline search environment=prod --since 2026-11-22T11:59:00 --until 2026-11-22T12:01:30",
         "why: threshold crossed",
         "id: e1-ops-firing-1",
     ]
@@ -76,6 +82,119 @@ def test_an_alert_that_lasts_over_midnight_shows_both_days() -> None:
     assert "last seen 2026-11-23 12:00:00 UTC" in render(late).text
 
 
+def test_the_same_in_chinese() -> None:
+    message = render(notification(), style=Style("zh", ui_url="https://airflow.example/plugin/faultline"))
+    assert message.title == "[告警] CRITICAL DbDown environment=prod"
+    assert message.text.splitlines() == [
+        "42 DB errors",
+        "42 条记录；阈值 20 in 5m",
+        "开始 2026-11-22 12:00:00，最近出现 12:00:30（UTC）",
+        "runbook_url: https://wiki.example/db",
+        "由它引起、未单独通知：1 个",
+        "  - CheckoutFailed environment=prod：7 条，始于 12:00:00（已抑制）",
+        "样例：",
+        "    | boom",
+        "告警: https://airflow.example/plugin/faultline/?episode=e1",
+        "检索：faultline search environment=prod --since 2026-11-22T11:59:00 --until 2026-11-22T12:01:30",
+        "原因：threshold crossed",
+        "编号：e1-ops-firing-1",
+    ]
+
+
+SLACK_TEXT = """42 DB errors
+42 records; threshold 20 in 5m
+since 2026-11-22 12:00:00, last seen 12:00:30 UTC
+<https://wiki.example/db|runbook_url>
+caused, and not paged:
+  - CheckoutFailed environment=prod: 7 since 12:00:00 (suppressed)
+sample:
+```
+Traceback &lt;module&gt;: boom
+```
+<https://airflow.example/faultline/?episode=e1|alert>
+search: faultline search environment=prod --since 2026-11-22T11:59:00 --until 2026-11-22T12:01:30
+why: threshold crossed
+id: e1-ops-firing-1"""
+DINGTALK_TEXT = """### [已恢复] CRITICAL DbDown environment=prod
+
+42 DB errors
+已恢复，持续 1m：共 42 条记录；阈值 20 in 5m
+开始 2026-11-22 12:00:00，最近出现 12:00:30，结束 12:01:00（UTC）
+[runbook_url](https://wiki.example/db)
+由它引起、未单独通知：1 个
+  - CheckoutFailed environment=prod：7 条，始于 12:00:00（已抑制）
+原因：threshold crossed
+编号：e1-ops-resolved-1"""
+
+
+def test_a_page_in_slack_reads_like_this() -> None:
+    style = Style(ui_url="https://airflow.example/faultline")
+    body = slack.payload(notification(sample="Traceback <module>: boom"), style)
+    assert body["text"] == "*[FIRING] CRITICAL DbDown environment=prod*"
+    assert body["attachments"][0]["blocks"][0]["text"]["text"] == SLACK_TEXT
+
+
+def test_a_resolve_in_dingtalk_in_chinese_reads_like_this() -> None:
+    text = dingtalk.payload(notification(NotificationKind.RESOLVED), Style("zh"))["markdown"]["text"]
+    assert text.replace("  \n", "\n") == DINGTALK_TEXT
+    assert text.count("  \n") == 7
+
+
+def test_a_channel_s_own_templates_are_used_and_their_values_made_harmless() -> None:
+    style = Style(title="{{ severity | upper }} {{ alertname }}", text="*{{ labels.host }}* {{ bold(labels.host) }}")
+    body = slack.payload(hostile("<!channel> *x*"), style)
+    assert body["attachments"][0]["blocks"][0]["text"]["text"] == ("*&lt;!channel&gt; ＊x＊* *&lt;!channel&gt; ＊x＊*")
+    assert body["text"] == "*&lt;!CHANNEL&gt; ＊X＊ DbDown*".replace("&lt;!CHANNEL&gt; ＊X＊", "")
+
+
+def test_a_template_that_fails_on_the_data_says_so_and_the_usual_text_follows() -> None:
+    message = render(notification(), style=Style(title="{{ count / 0 }}", text="{{ count / 0 }}"))
+    assert message.title == "[FIRING] CRITICAL DbDown environment=prod"
+    assert message.text.splitlines()[:2] == ["<template failed: division by zero>", "42 DB errors"]
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ count", "not a template"),
+        ("{{ cuont }}", "unknown variable 'cuont' in a template; did you mean 'count'?"),
+        ("{{ count | shout }}", "not a template"),
+    ],
+)
+def test_a_template_that_cannot_work_is_refused(template: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        check_message_template(template)
+
+
+def test_a_template_can_call_nothing_of_python() -> None:
+    text = render(notification(), style=Style(text="{{ labels.__class__.__mro__ }}")).text
+    assert "class" not in text.splitlines()[0] or "failed" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_default_templates_use_only_what_is_offered(language: str) -> None:
+    check_message_template(template_of(language))
+
+
+@pytest.mark.parametrize(
+    ("labels", "query"),
+    [
+        ({"service": "checkout", "zone": "a"}, "service=checkout"),
+        ({"host": "db one"}, "'host=\"db one\"'"),
+        ({"host": 'it\'s "x"'}, shlex.quote('host="it\'s \\"x\\""')),
+    ],
+)
+def test_the_search_command_asks_for_the_alert_s_own_records(labels: dict[str, str], query: str) -> None:
+    base = notification()
+    told = replace(base, alert=replace(base.alert, alert=AlertKey("DbDown", Labels(labels))))
+    assert search_command(told).startswith(f"faultline search {query} --since 2026-11-22T11:59:00 --until ")
+
+
+def test_there_is_nothing_to_search_for_after_the_end_or_by_what_cannot_be_copied() -> None:
+    assert search_command(notification(NotificationKind.RESOLVED)) == ""
+    assert search_command(hostile("\x1b[31m")) == ""
+
+
 def hostile(text: str) -> Notification:
     """A notification with the text in every place that can come out of a log."""
     base = notification(sample=text)
@@ -96,7 +215,8 @@ def test_no_log_text_can_control_the_terminal_or_fake_a_line(text: str) -> None:
     plain = render(hostile("x")).text.split("\n")
     lines = message.text.split("\n")
     samples = [line for line in lines if line.startswith("    | ")]
-    assert len(lines) - len(samples) == len(plain) - 1 - (1 if not text else 0)
+    searches = sum(line.startswith("search: ") for line in lines)
+    assert len(lines) - len(samples) - searches == len(plain) - 2 - (1 if not text else 0)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "gbk"])

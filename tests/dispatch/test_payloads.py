@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +18,9 @@ from werkzeug import Response
 
 from faultline.dispatch.http import encode
 from faultline.dispatch.markup import FENCED, QUOTING, Markup, web_address
+from faultline.dispatch.messages import render
 from faultline.dispatch.receivers import dingtalk, feishu, pagerduty, slack, wecom
+from faultline.dispatch.receivers.apprise import markup_of
 from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
 from faultline.dispatch.receivers.feishu import FeishuReceiver
 from faultline.dispatch.receivers.pagerduty import PagerDutyReceiver
@@ -226,6 +228,19 @@ def strings(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for each in value for text in strings(each)]
     return [value] if isinstance(value, str) else []
+
+
+@given(text=anything)
+def test_a_chat_through_apprise_can_be_sent_no_structure_by_a_log(text: str) -> None:
+    markup = markup_of("tgram://123456789:AAbbCCdd/12315544")
+    title, shown = astuple(render(hostile(text), markup, escape_title=markup.escape))
+    assert not set("<`*@~!#|") & set(title + shown)
+    assert all(unicodedata.category(character)[0] != "C" for character in shown if character != "\n")
+
+
+def test_a_mail_shows_a_log_as_it_is() -> None:
+    shown = render(hostile("<module> a@b *x*"), markup_of("mailtos://a:b@smtp.example.com")).text
+    assert "    | <module> a@b *x*" in shown
 
 
 @pytest.mark.parametrize("text", ATTACKS)

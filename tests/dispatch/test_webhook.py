@@ -14,6 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from faultline.dispatch import http
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.http import Limits
 from faultline.dispatch.receivers.webhook import WebhookReceiver, payload
@@ -140,6 +141,15 @@ def test_a_server_that_is_not_there_is_worth_another_try() -> None:
 )
 def test_an_address_that_cannot_be_is_an_answer_and_not_a_crash(host: str) -> None:
     assert WebhookReceiver("w", in_clear(f"http://{host}/")).send(notification()).status == PERMANENT
+
+
+def test_certificates_that_cannot_be_read_are_an_answer_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    http._tls.cache_clear()
+    delivery = WebhookReceiver("w", in_clear("https://127.0.0.1:9/")).send(notification())
+    monkeypatch.undo()
+    http._tls.cache_clear()
+    assert (delivery.status, delivery.provider_code) == (TRANSIENT, "FileNotFoundError")
 
 
 def test_a_server_that_drips_is_cut_off() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from faultline.dispatch.templates import check_message_template
 from faultline.settings import StrictModel
 
 Name = Annotated[str, Field(min_length=1)]
@@ -107,8 +108,19 @@ class Channel(StrictModel):
         return SecretPlace("conn", self.conn_id, "password" if name == self.secrets[0] else name)
 
 
-class ConsoleConfig(StrictModel):
-    """Messages on standard output; nothing to configure."""
+MessageTemplate = Annotated[str, AfterValidator(check_message_template)]
+
+
+class Worded(StrictModel):
+    """What every channel that sends words has."""
+
+    language: Literal["en", "zh"] = "en"
+    title: MessageTemplate | None = Field(default=None, description="Jinja2 template of the title")
+    text: MessageTemplate | None = Field(default=None, description="Jinja2 template of the text")
+
+
+class ConsoleConfig(Worded):
+    """Messages on standard output."""
 
 
 class WebhookConfig(Channel):
@@ -121,7 +133,7 @@ class WebhookConfig(Channel):
     url_file: Name | None = None
 
 
-class SlackConfig(Channel):
+class SlackConfig(Worded, Channel):
     """Slack's incoming webhook, or a compatible one."""
 
     secrets = ("api_url",)
@@ -131,7 +143,7 @@ class SlackConfig(Channel):
     api_url_file: Name | None = None
 
 
-class RobotConfig(Channel):
+class RobotConfig(Worded, Channel):
     """A chat robot that can ask for signed messages."""
 
     secrets = ("url", "secret")
@@ -154,7 +166,7 @@ class FeishuConfig(RobotConfig):
     per_minute = 100
 
 
-class WeComConfig(Channel):
+class WeComConfig(Worded, Channel):
     """WeCom's group robot."""
 
     secrets = ("url",)
@@ -164,7 +176,7 @@ class WeComConfig(Channel):
     url_file: Name | None = None
 
 
-class PagerDutyConfig(Channel):
+class PagerDutyConfig(Worded, Channel):
     """PagerDuty's Events API v2."""
 
     secrets = ("routing_key",)
@@ -174,7 +186,7 @@ class PagerDutyConfig(Channel):
     url: Annotated[str, AfterValidator(_address)] | None = Field(default=None, description="another address of the API")
 
 
-class AppriseConfig(Channel):
+class AppriseConfig(Worded, Channel):
     """One service that Apprise knows: mail, ntfy, Telegram …"""
 
     secrets = ("url",)

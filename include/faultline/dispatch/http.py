@@ -98,7 +98,8 @@ def _exchange(request: Request, judge: Callable[[Answer], Delivery], limits: Lim
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             # The name of a host may be too long or have empty parts; a URL says so only when it is used.
             return Delivery(DeliveryStatus.PERMANENT, type(error).__name__, str(error))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
+            # OSError: the certificates to trust cannot be read.
             said = f"not done after {seconds:g} s" if cut.passed else str(error)
             return Delivery(DeliveryStatus.TRANSIENT, type(error).__name__, said)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from faultline.dispatch.links import alert_url, search_command
 from faultline.dispatch.markup import PLAIN, Markup
 from faultline.dispatch.templates import TemplateFailed, render_template, template_of
 from faultline.dispatch.text import cut_bytes, shorten, size
@@ -61,11 +62,12 @@ _TITLE_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a channel wants its messages: the language, and templates of its own for the title and the text."""
+    """How a channel wants its messages: the language, templates of its own, and where Faultline's page is."""
 
     language: Language = "en"
     title: str | None = None
     text: str | None = None
+    ui_url: str | None = None
 
 
 DEFAULT_STYLE = Style()
@@ -174,8 +176,8 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
         "samples": [shorten(sample, detail.sample_length) for sample in alert.samples[: detail.samples]],
         "reason": notification.reason,
         "id": notification.key,
-        "ui_url": "",
-        "search": "",
+        "ui_url": alert_url(style.ui_url, notification.episode),
+        "search": search_command(notification),
     }
 
 

@@ -74,7 +74,7 @@ def dispatch_due(
     clock: Callable[[], datetime],
     rng: random.Random,
     lease_for: timedelta = LEASE_FOR,
-    limit: int = 100,
+    limit: int = 500,
     stop: Callable[[], bool] = lambda: False,
     rates: Mapping[str, int] = NO_LIMITS,
     fallback: Fallback | None = None,

@@ -13,6 +13,8 @@ CUT = " …(cut)"
 
 def one_line(text: str) -> str:
     """The text on one line: whatever a terminal would obey, or a person could not see, is written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_escape(character) for character in text)
 
 

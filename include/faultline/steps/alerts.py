@@ -16,7 +16,7 @@ from faultline.alerting.alerts import Evaluation
 from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
-from faultline.dispatch.outbox import NO_LIMITS, DispatchReport, dispatch_due
+from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
 from faultline.dispatch.receivers import build_receivers, fallback_of, rates_of, targets_of
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LEASE = "alerts"
 SENDING_ROUNDS = 4
+MOST_BATCHES = 20
 CLOSING = timedelta(seconds=5)
 
 
@@ -74,7 +75,7 @@ class AlertWatch:
         rules, topics = self._rules.at(at), self._topics.at(at)
         if rules is None or topics is None:
             return None
-        receivers = build_receivers(rules, self._connections)
+        receivers = build_receivers(rules, self._connections, self._settings.ui_url)
         evaluation = self._evaluator.decide(rules, topics, at=at)
         try:
             self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
@@ -117,7 +118,7 @@ class Sender:
         self._database = database
         self._clock = clock
         self._pool = ThreadPoolExecutor(SENDING_ROUNDS, "dispatch")
-        self._rounds: list[Future[DispatchReport]] = []
+        self._rounds: list[Future[None]] = []
         self._end: datetime | None = None
 
     def send(
@@ -132,8 +133,7 @@ class Sender:
         if len(self._rounds) < SENDING_ROUNDS:
             self._rounds.append(self._pool.submit(self._round, receivers, rates, fallback))
         for each in finished:
-            for attempt in each.result().attempts:
-                log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)
+            each.result()
 
     def close(self) -> None:
         """Send what was begun for a few seconds more and give back the rest: a slow receiver delays no successor."""
@@ -145,16 +145,22 @@ class Sender:
 
     def _round(
         self, receivers: Mapping[str, Sequence[Receiver]], rates: Mapping[str, int], fallback: Fallback | None
-    ) -> DispatchReport:
-        return dispatch_due(
-            self._database,
-            receivers,
-            clock=self._clock,
-            rng=random.Random(),
-            stop=self._over,
-            rates=rates,
-            fallback=fallback,
-        )
+    ) -> None:
+        """Send until nothing is due; not for ever, so that a change of the receivers comes into force."""
+        for _ in range(MOST_BATCHES):
+            report = dispatch_due(
+                self._database,
+                receivers,
+                clock=self._clock,
+                rng=random.Random(),
+                stop=self._over,
+                rates=rates,
+                fallback=fallback,
+            )
+            for attempt in report.attempts:
+                log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)
+            if not report.attempts:
+                return
 
 
 def evaluate_until(

@@ -23,7 +23,7 @@ def send_test(
         text = settings.rules_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PermanentError(f"{settings.rules_file} cannot be read: {error}") from error
-    receivers = build_receivers(load_rules(text, str(settings.rules_file)), connections)
+    receivers = build_receivers(load_rules(text, str(settings.rules_file)), connections, settings.ui_url)
     if receiver not in receivers:
         known = ", ".join(receivers)
         raise PermanentError(f"no receiver {receiver!r}{nearest(receiver, receivers)}; there are {known}")

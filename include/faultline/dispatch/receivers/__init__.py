@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig
+from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig, Worded
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
+from faultline.dispatch.messages import Style
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.receivers.apprise import AppriseReceiver
 from faultline.dispatch.receivers.console import ConsoleReceiver
@@ -29,12 +30,15 @@ from faultline.dispatch.secrets import (
 from faultline.errors import PermanentError
 
 
-def build_receivers(rules: Rules, connections: Connections = environment_connection) -> dict[str, tuple[Receiver, ...]]:
+def build_receivers(
+    rules: Rules, connections: Connections = environment_connection, ui_url: str | None = None
+) -> dict[str, tuple[Receiver, ...]]:
     """Every receiver of the rule file with its channels; a channel's target is named by kind and place in the file.
 
-    ``connections`` gives the fields of an Airflow Connection. Credentials are read when something is sent.
+    ``connections`` gives the fields of an Airflow Connection; credentials are read when something is sent. ``ui_url``
+    is where messages link to.
     """
-    return {name: tuple(_channels(receiver, connections)) for name, receiver in rules.receivers.items()}
+    return {name: tuple(_channels(receiver, connections, ui_url)) for name, receiver in rules.receivers.items()}
 
 
 def targets_of(receivers: Mapping[str, Sequence[Receiver]]) -> dict[str, tuple[str, ...]]:
@@ -60,31 +64,37 @@ def fallback_of(rules: Rules, receivers: Mapping[str, Sequence[Receiver]]) -> Fa
     return Fallback(name, targets_of(receivers)[name]) if name is not None and name in receivers else None
 
 
-def _channels(receiver: ReceiverConfig, connections: Connections) -> Iterator[Receiver]:
+def _channels(receiver: ReceiverConfig, connections: Connections, ui_url: str | None) -> Iterator[Receiver]:
     def target(kind: str, number: int) -> str:
         return f"{receiver.name}/{kind}/{number}"
 
     def secret(channel: Channel, name: str) -> Secret:
         return _secret(channel, name, connections)
 
-    for number, _ in enumerate(receiver.console_configs, 1):
-        yield ConsoleReceiver(target("console", number))
+    def style(channel: Worded) -> Style:
+        return Style(channel.language, channel.title, channel.text, ui_url)
+
+    for number, console in enumerate(receiver.console_configs, 1):
+        yield ConsoleReceiver(target("console", number), style=style(console))
     for number, webhook in enumerate(receiver.webhook_configs, 1):
         url = in_clear(webhook.url) if webhook.url else secret(webhook, "url")
-        yield WebhookReceiver(target("webhook", number), url)
+        yield WebhookReceiver(target("webhook", number), url, ui_url=ui_url)
     for number, slack in enumerate(receiver.slack_configs, 1):
-        yield SlackReceiver(target("slack", number), secret(slack, "api_url"))
+        yield SlackReceiver(target("slack", number), secret(slack, "api_url"), style(slack))
     for number, robot in enumerate(receiver.dingtalk_configs, 1):
-        yield DingTalkReceiver(target("dingtalk", number), secret(robot, "url"), _signature(robot, connections))
+        signature = _signature(robot, connections)
+        yield DingTalkReceiver(target("dingtalk", number), secret(robot, "url"), signature, style(robot))
     for kind, robots in (("feishu", receiver.feishu_configs), ("lark", receiver.lark_configs)):
         for number, card in enumerate(robots, 1):
-            yield FeishuReceiver(target(kind, number), secret(card, "url"), _signature(card, connections))
+            signature = _signature(card, connections)
+            yield FeishuReceiver(target(kind, number), secret(card, "url"), signature, style(card))
     for number, wecom in enumerate(receiver.wecom_configs, 1):
-        yield WeComReceiver(target("wecom", number), secret(wecom, "url"))
+        yield WeComReceiver(target("wecom", number), secret(wecom, "url"), style(wecom))
     for number, duty in enumerate(receiver.pagerduty_configs, 1):
-        yield PagerDutyReceiver(target("pagerduty", number), secret(duty, "routing_key"), url=duty.url or PAGERDUTY)
+        key, api = secret(duty, "routing_key"), duty.url or PAGERDUTY
+        yield PagerDutyReceiver(target("pagerduty", number), key, style(duty), url=api)
     for number, service in enumerate(receiver.apprise_configs, 1):
-        yield AppriseReceiver(target("apprise", number), secret(service, "url"))
+        yield AppriseReceiver(target("apprise", number), secret(service, "url"), style(service))
 
 
 def _secret(channel: Channel, name: str, connections: Connections) -> Secret:

@@ -53,7 +53,7 @@ def _send(url: str, notification: Notification, style: Style, whole: timedelta) 
     service.redirects = False
     session = Apprise()
     session.add(service)
-    markup = _markup(url)
+    markup = markup_of(url)
     message = render(notification, markup, style, limit=service.body_maxlen or None, escape_title=markup.escape)
     resolved = notification.kind == NotificationKind.RESOLVED
     result = session.notify(
@@ -75,5 +75,6 @@ def _send(url: str, notification: Notification, style: Style, whole: timedelta) 
     )
 
 
-def _markup(url: str) -> Markup:
+def markup_of(url: str) -> Markup:
+    """How a service of this address is written to."""
     return PLAIN if url.partition("://")[0].lower() in _VERBATIM else QUOTING

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
-from faultline.dispatch.messages import render
+from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
 from faultline.model import Notification, NotificationKind
 
 _STYLES = {NotificationKind.RESOLVED: "bold green", NotificationKind.UPDATE: "bold yellow"}
@@ -19,14 +19,15 @@ _STYLES = {NotificationKind.RESOLVED: "bold green", NotificationKind.UPDATE: "bo
 class ConsoleReceiver:
     """Prints to ``stream`` (standard output as it is at the time of sending, when None)."""
 
-    def __init__(self, target: str, stream: TextIO | None = None) -> None:
+    def __init__(self, target: str, stream: TextIO | None = None, style: Style = DEFAULT_STYLE) -> None:
         self.target = target
         self._stream = stream
+        self._style = style
 
     def send(self, notification: Notification) -> Delivery:
         """Print it; a stream that is closed or full is worth another try."""
         stream = self._stream or sys.stdout
-        message = render(notification)
+        message = render(notification, style=self._style)
         title = Text(_printable(message.title, stream), style=_STYLES.get(notification.kind, "bold red"))
         # Text is never parsed for markup, links or emoji, and a long line is left to the terminal to wrap.
         text = Text(_printable(indent(message.text, "  "), stream) + "\n")

@@ -12,6 +12,7 @@ from typing import Any
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.http import LIMITS, Answer, Limits, Request, by_status, deliver
+from faultline.dispatch.links import alert_url
 from faultline.dispatch.markup import PLAIN, web_address
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, name, render
 from faultline.dispatch.secrets import Secret
@@ -92,7 +93,9 @@ def _details(notification: Notification, style: Style) -> dict[str, Any]:
         "custom_details": details,
     }
     links, images = list(_links(alert.annotations)), list(_images(alert.annotations))
-    shown = {"images": images} if images else {}
+    shown: dict[str, Any] = {"images": images} if images else {}
+    if page := alert_url(style.ui_url, notification.episode):
+        shown["client_url"] = page
     return {"payload": event, "client": "Faultline", "links": links, **shown}
 
 

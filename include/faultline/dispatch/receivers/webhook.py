@@ -11,6 +11,7 @@ from typing import Any
 
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import LIMITS, Limits, Request, by_status, deliver
+from faultline.dispatch.links import alert_url
 from faultline.dispatch.messages import name
 from faultline.dispatch.secrets import Secret
 from faultline.model import AlertState, AlertSummary, Notification
@@ -24,10 +25,11 @@ _OVER = {AlertState.RESOLVED, AlertState.EXPIRED}
 class WebhookReceiver:
     """POSTs to one address; redirects are not followed, because a notification would get lost as a GET."""
 
-    def __init__(self, target: str, url: Secret, limits: Limits = LIMITS) -> None:
+    def __init__(self, target: str, url: Secret, limits: Limits = LIMITS, ui_url: str | None = None) -> None:
         self.target = target
         self._url = url
         self._limits = limits
+        self._ui_url = ui_url
 
     def send(self, notification: Notification) -> Delivery:
         """One POST; any answer of success will do, as for Alertmanager."""
@@ -35,13 +37,14 @@ class WebhookReceiver:
 
     def _request(self, notification: Notification) -> Request:
         key = notification.key.encode("ascii", "backslashreplace").decode()
-        return Request(self._url.read(), payload(notification), {"Idempotency-Key": key})
+        return Request(self._url.read(), payload(notification, self._ui_url), {"Idempotency-Key": key})
 
 
-def payload(notification: Notification) -> dict[str, Any]:
+def payload(notification: Notification, ui_url: str | None = None) -> dict[str, Any]:
     """The body that is sent."""
     alert = _alert(notification.alert, notification.episode)
     alert["annotations"] |= _folded(notification)
+    alert["generatorURL"] = alert_url(ui_url, notification.episode)
     return {
         "version": "4",
         "groupKey": notification.episode,
@@ -51,7 +54,7 @@ def payload(notification: Notification) -> dict[str, Any]:
         "groupLabels": {"alertname": notification.alert.alert.rule},
         "commonLabels": alert["labels"],
         "commonAnnotations": alert["annotations"],
-        "externalURL": "",
+        "externalURL": ui_url or "",
         "alerts": [alert],
         "notificationKey": notification.key,
         "kind": notification.kind.value,

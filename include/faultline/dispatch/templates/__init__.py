@@ -11,15 +11,37 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
-from faultline.dispatch.markup import Markup, Safe
+from faultline.dispatch.markup import PLAIN, Markup, Safe
 from faultline.dispatch.text import shorten
-from faultline.settings import format_duration
+from faultline.settings import format_duration, nearest
 
 # What a log or a label can make as long as it likes; a sample's length is its own affair.
 _VALUE_LENGTH = 400
+
+
+# What a template sees; docs/receivers.md says what each is.
+VARIABLES = (
+    *("kind", "word", "alertname", "name", "severity", "labels", "further", "annotations", "count", "records"),
+    *("threshold", "starts_at", "ends_at", "first_seen", "last_seen", "causes", "effects", "effect_count"),
+    *("more_effects", "more_records", "samples", "reason", "id", "ui_url", "search"),
+)
+
+
+def check_message_template(text: str) -> str:
+    """The text; ValueError when it does not parse or names a variable, a function or a filter there is not."""
+    environment = _environment(PLAIN)
+    try:
+        tree = environment.parse(text)
+        environment.from_string(text)
+    except TemplateError as error:
+        raise ValueError(f"not a template: {error}") from None
+    unknown = sorted(meta.find_undeclared_variables(tree) - set(VARIABLES) - set(environment.globals))
+    if unknown:
+        raise ValueError(f"unknown variable {unknown[0]!r} in a template{nearest(unknown[0], VARIABLES)}")
+    return text
 
 
 @lru_cache
