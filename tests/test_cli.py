@@ -267,3 +267,23 @@ def test_verify_of_an_empty_archive_does_not_boast(folder: Path) -> None:
     TopicTable.open_or_create(str(folder / "archive"), "app-logs")
     result = run("verify", "--offline", ARCHIVE_URL=str(folder / "archive"))
     assert (result.exit_code, "Nothing is archived yet." in result.output) == (0, True)
+
+
+def test_compact_says_what_there_is_to_do_and_does_it(folder: Path, kafka: str) -> None:
+    (folder / "topics.yaml").write_text("topics: [{name: app}]")
+    table = TopicTable.open_or_create(str(folder / "archive"), "app")
+    part = TopicPartition("app", "generation-1", 0)
+    for number in range(3):
+        events = decode(raw_table([b"{}"], start=number), TopicConfig(name="app"), event_time_span=timedelta(days=7))
+        table.append(events, [OffsetRange(part, number, number + 1)])
+    where = {"ARCHIVE_URL": str(folder / "archive"), "KAFKA_BOOTSTRAP_SERVERS": kafka}
+    assert "3 of 3" in run("compact", "--dry-run", **where).stdout
+    assert len(TopicTable.open(where["ARCHIVE_URL"], "app").files()) == 3
+    result = run("compact", "--since", "2026-11-22T00:00", "--until", "2026-11-23", **where)
+    assert (result.exit_code, "3 files became 1" in result.stdout) == (0, True), result.output
+    assert "0 files became" not in run("compact", **where).stdout
+
+
+def test_compact_refuses_what_is_no_time() -> None:
+    result = run("compact", "--since", "noonish")
+    assert (result.exit_code, "ISO 8601" in result.output) == (2, True)
