@@ -105,6 +105,9 @@ def test_every_shape_of_a_secret_is_masked(text: str) -> None:
     ("address", "secrets"),
     [
         ("mailto://alarm:S3cretPass@smtp.example.com?to=ops@example.com", ["S3cretPass"]),
+        ("mailto://alarm:hunterpass@smtp.example.com?to=ops@example.com", ["hunterpass"]),
+        ("https://me:hunterpass@a.example/hook", ["hunterpass"]),
+        ("https://a.example/hook?key=abcdefgh&x=1", ["abcdefgh"]),
         ("tgram://123456789:AAbbCCddEEff/12315544", ["123456789", "AAbbCCddEEff"]),
         ("https://oapi.dingtalk.com/robot/send?access_token=abc123def456", ["abc123def456"]),
     ],

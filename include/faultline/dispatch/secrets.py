@@ -19,6 +19,7 @@ from faultline.errors import PermanentError
 MASK = "***"
 # Shorter pieces of an address are words, not secrets.
 _SHORTEST = 6
+_ADDRESS = re.compile(r"([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "apprise", "urllib3.connectionpool")
 
 Connections = Callable[[str], Mapping[str, str]]
@@ -117,21 +118,26 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _pieces(secret: str) -> set[str]:
     """The secret, the telling parts of it when it is an address, and how each looks when it is escaped."""
-    found = {secret}
-    scheme, separator, rest = secret.partition("://")
-    if separator:
-        userinfo, _, address = rest.rpartition("@")
-        path = address.partition("/")[2]
-        # Apprise writes tokens where others write a host.
-        parts = f"{userinfo}/{path}" if scheme in ("http", "https") else rest
-        found |= {path} | {part for part in re.split(r"[/?&=:#,@]", parts) if _telling(part)}
-    found = {secret} | {piece for piece in found if len(piece) >= _SHORTEST}
+    found = {secret} | {part for part in _parts(secret) if len(part) >= _SHORTEST}
     return found | {way(piece) for piece in found for way in (quote, quote_plus, unquote, _in_json)}
+
+
+def _parts(secret: str) -> set[str]:
+    """What is secret of an address: user and password, values of the query, the path and what is no word of it."""
+    scheme, separator, rest = secret.partition("://")
+    if not separator:
+        return set()
+    authority, path, query = _ADDRESS.findall(rest)[0]
+    userinfo, _, host = authority.rpartition("@")
+    # Apprise writes tokens where others write a host.
+    words = path.split("/") if scheme in ("http", "https") else [*path.split("/"), *host.split(":")]
+    values = [pair.partition("=")[2] for pair in query.split("&")]
+    return {path.lstrip("/") + query, *userinfo.split(":"), *values, *filter(_telling, words)}
 
 
 def _telling(part: str) -> bool:
     """Whether a part of an address is more than a word every such address has."""
-    return len(part) >= _SHORTEST and not (part.isalpha() and part.islower() and len(part) < 16)
+    return not (part.isalpha() and part.islower() and len(part) < 16)
 
 
 def _in_json(text: str) -> str:
