@@ -99,6 +99,7 @@ class Bench:
 
     def compare(self) -> None:
         """Ours and Spark's, in turns."""
+        self.workers("append", "0").close()  # Python compiles what it imports for the first time
         with self.workers("append", *HALVES) as ours, self._spark() as peer:
             self._note("ours, first", ours.start + self._into(ours, "first"))
             if peer is not None:

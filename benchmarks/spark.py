@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 from dev.jars import fetch, find_tool
 from dev.paths import ROOT, STATE, file_lock
+from faultline.records.fingerprints import MASKS
 
 VERSION = "3.5.1"
 
@@ -15,7 +17,15 @@ VERSION = "3.5.1"
 def command(bootstrap: str, url: str, topic: str) -> list[str]:
     """What starts it; DevError or CalledProcessError when it cannot be had."""
     jars = ",".join(str(jar) for jar in sorted(fetch("spark", find_tool()).iterdir()))
-    return [str(_python()), str(ROOT / "benchmarks" / "spark_append.py"), bootstrap, url, topic, jars]
+    return [
+        str(_python()),
+        str(ROOT / "benchmarks" / "spark_append.py"),
+        bootstrap,
+        url,
+        topic,
+        jars,
+        json.dumps(MASKS),
+    ]
 
 
 def _python() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -80,12 +81,21 @@ class Workers:
         return [*parents, *(child for parent in parents for child in parent.children(recursive=True))]
 
     def _processor(self) -> float:
-        return sum(times.user + times.system for times in (process.cpu_times() for process in self._family()))
+        total = 0.0
+        for process in self._family():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
 
     def _memory(self) -> float:
         return max(_peak(process) for process in self._family())
 
 
 def _peak(process: psutil.Process) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+    """MiB; 0 of one that has ended."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)

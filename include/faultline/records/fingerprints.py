@@ -19,7 +19,7 @@ VERSION = "v1"
 _LENGTH = 1000
 # In this order: a later mask sees what the earlier ones left. One pass each over every text: few are faster than many.
 # RE2 syntax.
-_MASKS = (
+MASKS = (
     (r"\x1b\[[0-9;]*m", ""),
     (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<n>"),
     (r'"[^"]*"', "<str>"),
@@ -51,7 +51,7 @@ _MASKS = (
 def mask(texts: pa.Array) -> pa.Array:
     """Texts with ids, addresses, paths, quoted strings, times and numbers replaced by what kind of thing they are."""
     masked = pc.utf8_slice_codeunits(texts, 0, _LENGTH)
-    for pattern, replacement in _MASKS:
+    for pattern, replacement in MASKS:
         masked = pc.replace_substring_regex(masked, pattern, replacement)
     return masked
 

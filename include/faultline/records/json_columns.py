@@ -100,7 +100,7 @@ def _lines(raw: pa.Array) -> pa.Buffer:
 def _read(text: pa.Buffer, rows: int, longest: int, schema: pa.Schema) -> dict[str, pa.Array]:
     table = pyarrow.json.read_json(
         pa.BufferReader(text),
-        read_options=pyarrow.json.ReadOptions(block_size=max(_BLOCK, 2 * longest)),
+        read_options=pyarrow.json.ReadOptions(block_size=max(_BLOCK, 2 * longest), use_threads=False),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
     if len(table) != rows:
