@@ -165,6 +165,10 @@ class InhibitRule(StrictModel):
                         target=self.target,
                     )
 
+    def selects_both_ends(self, rule: BaseRule) -> bool:
+        """Whether every alert of the rule matches both sides."""
+        return _must_match(self.source, rule) and _must_match(self.target, rule)
+
     def _may_inhibit(self, cause: BaseRule, effect: BaseRule) -> bool:
         """Not where both alerts match both sides, as in Alertmanager, or where labels to be equal are set apart."""
         both = all(_must_match(side, rule) for side in (self.source, self.target) for rule in (cause, effect))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from faultline.alerting.chainfile import AllCauses, Chain
@@ -19,6 +19,11 @@ Finding = tuple[Steps, str]
 def find_faults(model: RulesFile, text: str, file: str) -> list[Fault]:
     """Every fault of a file whose fields all read well, in the order of its lines."""
     findings = [*_rule_findings(model), *_chain_findings(model), *_route_findings(model), *_interval_findings(model)]
+    return placed(findings, text, file)
+
+
+def placed(findings: Sequence[Finding], text: str, file: str) -> list[Fault]:
+    """The findings with their lines, in the order of these."""
     data = parse_yaml(text, file) if findings else None
     faults = [Fault(file, line_of(data, steps), message) for steps, message in findings]
     return sorted(faults, key=lambda fault: fault.line)

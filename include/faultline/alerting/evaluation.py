@@ -64,8 +64,9 @@ def _begun(memory: Memory, at: datetime, watermark: datetime | None, silences: t
     here = horizon(at, watermark, memory.since, memory.bucket)
     muted = tuple(interval.contains(at) for interval in memory.rules.file.time_intervals)
     edges = (here.closed, here.last, frozenset(each for each in silences if each.active(at)), muted)
-    moved, memory.seen = memory.seen != edges, edges
-    return Progress(memory, here, silences, moved, memory.tallies.take_touched())
+    moved, remuted = memory.seen != edges, memory.seen is None or memory.seen[2:] != edges[2:]
+    memory.seen = edges
+    return Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched())
 
 
 def _announce_all(progress: Progress) -> Iterator[Notification]:
@@ -97,7 +98,9 @@ def _causes_first(progress: Progress) -> list[Alert]:
     """The alerts about which there may be something to say: looked at, or a cause of one that has changed."""
     memory = progress.memory
     causes = {cause for cause, effects in memory.effects.items() if not progress.before.keys().isdisjoint(effects)}
-    chosen = (progress.before.keys() | progress.looked_at) & memory.alerts.keys()
+    chosen = progress.before.keys() & memory.alerts.keys()
+    unchanged = progress.looked_at & memory.alerts.keys()
+    chosen |= unchanged if progress.remuted or memory.rules.repeats else unchanged & memory.restless
     chosen |= {cause for cause in causes if memory.is_live(cause)}
     place = {name: number for number, name in enumerate(memory.rules.graph.order)}
     found = [memory.alerts[episode] for episode in chosen]

@@ -21,7 +21,7 @@ def keep_ledger(before: AlertState, alert: Alert, rules_hash: str, at: datetime)
     row = replace(row, causes=alert.causes, count=alert.count, samples=alert.samples, reason=reason)
     if not alert.muted:
         row = replace(row, ends_at=at, outcome=_outcome(before, alert))
-    return replace(alert, suppression=row)
+    return alert if row == alert.suppression else replace(alert, suppression=row)
 
 
 def _opened(alert: Alert, rules_hash: str, at: datetime) -> Alert:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Term
+from faultline.alerting.causes import Explanation
 from faultline.alerting.rules import Rules
 from faultline.alerting.silences import Silence
 from faultline.alerting.tallies import Tallies, Tally
@@ -26,8 +27,9 @@ class Memory:
 
     ``since`` is the last watermark, ``watched`` since when each rule is evaluated, ``seen`` the bucket edges of the
     last evaluation and what was muted then. ``restless`` are episodes that time alone may change, ``explained`` those
-    with a live cause. Until ``cold_until`` nothing is sent unless there is a watermark: after a start from nothing,
-    effects may be counted before their causes.
+    with a live cause. ``explanations`` hold until a cause stirs; until ``quiet_until`` is closed, only counts
+    and causes can change an episode. Until ``cold_until`` nothing is sent unless there is a watermark: after a start
+    from nothing, effects may be counted before their causes.
     """
 
     rules: Rules
@@ -41,6 +43,8 @@ class Memory:
     restless: set[str] = field(default_factory=set)
     explained: set[str] = field(default_factory=set)
     effects: dict[str, list[str]] = field(default_factory=dict)
+    explanations: dict[str, Explanation] = field(default_factory=dict)
+    quiet_until: dict[str, datetime] = field(default_factory=dict)
     cold_until: datetime | None = None
 
     @classmethod
@@ -92,6 +96,8 @@ class Memory:
             del latest[alert.key]
         self.restless.discard(episode)
         self.explained.discard(episode)
+        self.explanations.pop(episode, None)
+        self.quiet_until.pop(episode, None)
 
     def is_live(self, episode: str) -> bool:
         """Whether the episode is remembered and goes on."""

@@ -18,13 +18,15 @@ Keys = dict[AlertKey, datetime | None]
 @dataclass
 class Progress:
     """``before`` has what changed alerts were, None for those that were not there; ``stirred`` are rules whose alerts
-    made a step, ``looked_at`` the episodes that were stepped, ``moved`` says that time passed an edge.
+    made a step, ``looked_at`` the episodes that were stepped, ``moved`` says that time passed an edge,
+    ``remuted`` that what is silenced or muted is not what it was.
     """
 
     memory: Memory
     horizon: Horizon
     silences: tuple[Silence, ...]
     moved: bool
+    remuted: bool
     touched: dict[str, Keys]
     before: dict[str, Alert | None] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)

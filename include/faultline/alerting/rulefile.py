@@ -6,6 +6,7 @@ something is for ``checks``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from pydantic import Field
@@ -41,6 +42,12 @@ class Route(StrictModel):
     )
     mute_time_intervals: tuple[Name, ...] = Field(default=(), description="time intervals in which nothing is sent")
     active_time_intervals: tuple[Name, ...] = Field(default=(), description="outside of them nothing is sent")
+
+    def walk(self) -> Iterator[Route]:
+        """The route and all below it."""
+        yield self
+        for route in self.routes:
+            yield from route.walk()
 
     @cached_property
     def parsed_matchers(self) -> tuple[Matcher, ...]:

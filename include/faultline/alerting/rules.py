@@ -53,6 +53,11 @@ class Rules:
         return {}
 
     @cached_property
+    def repeats(self) -> bool:
+        """Whether any page is ever sent again."""
+        return any(route.repeat_interval is not None for route in self.file.route.walk())
+
+    @cached_property
     def time_intervals(self) -> Mapping[str, NamedIntervals]:
         """The time intervals by their names."""
         return {interval.name: interval for interval in self.file.time_intervals}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from faultline.alerting.alerts import Alert, MuteReason
-from faultline.alerting.causes import KnownCauses, explain
+from faultline.alerting.causes import Explanation, KnownCauses, explain
 from faultline.alerting.episodes import begin, cleared_at, matured, observe
 from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import step
@@ -16,7 +16,7 @@ from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.scenes import Mute, Scene
 from faultline.alerting.silences import silenced_by
 from faultline.alerting.tallies import Tally
-from faultline.alerting.windows import Activity, Look, survey
+from faultline.alerting.windows import Activity, Look, over_until, survey
 from faultline.model import AlertKey, AlertState, Labels, Transition
 
 _NOTHING = Tally()
@@ -50,12 +50,21 @@ def _keys(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey]) -> K
     memory, latest = progress.memory, progress.memory.latest.get(rule.alert, {})
     keys: Keys = {}
     if progress.moved or progress.stirred & memory.rules.graph.ancestors(rule.alert):
-        keys |= {key: None for key, alert in latest.items() if alert.live}
+        keys |= {key: None for key, alert in latest.items() if alert.live and not _rests(progress, rule, alert)}
     if progress.moved and rule.needs_closing:
         keys |= dict.fromkeys(memory.tallies.of[rule.alert])
         if not rule.identity:
             keys[AlertKey(rule.alert, Labels())] = None
     return keys | dict.fromkeys(restless) | progress.touched.get(rule.alert, {})
+
+
+def _rests(progress: Progress, rule: BaseRule, alert: Alert) -> bool:
+    """Whether neither the time that passed nor what is muted nor a cause can have changed the alert."""
+    memory, closed = progress.memory, progress.horizon.closed
+    quiet_until = memory.quiet_until.get(alert.episode)
+    if quiet_until is None or closed is None or closed >= quiet_until or progress.remuted or memory.rules.repeats:
+        return False
+    return not progress.stirred & memory.rules.graph.ancestors(rule.alert)
 
 
 class _Stepper:
@@ -78,6 +87,8 @@ class _Stepper:
         activity = survey(tally, rule, self._horizon, look)
         if going_on is not None:
             self._go_on(going_on, tally, activity)
+            if key not in self._touched:
+                self._rest(going_on.episode, tally)
             if going_on.episode in memory.alerts or not activity.over:
                 return
         begun = begin(key, rule, activity, self._horizon.bucket)
@@ -93,6 +104,26 @@ class _Stepper:
         if before.cleared_at is not None and alert.cleared_at is None and alert.told:
             alert = replace(alert, flapping=True)
         self._record(before, *step(alert, self._scene(alert, tally, activity)))
+
+    def _rest(self, episode: str, tally: Tally) -> None:
+        """Note until when the records there are keep the alert where it is; more of them would only keep it longer."""
+        alert, quiet = self._memory.alerts.get(episode), self._memory.quiet_until
+        if alert is None or alert.cleared_at is not None or self._rule.needs_closing or not self._stays(alert):
+            quiet.pop(episode, None)
+        elif episode not in quiet:
+            quiet[episode] = over_until(tally, self._rule, self._horizon)
+
+    def _stays(self, alert: Alert) -> bool:
+        if alert.state is AlertState.SUPPRESSED:
+            return self._explain(alert).max_suppression is None
+        return alert.state is AlertState.FIRING and bool(alert.told)
+
+    def _explain(self, alert: Alert) -> Explanation:
+        memory, graph = self._memory, self._memory.rules.graph
+        known = memory.explanations.get(alert.episode)
+        if known is None or alert.told or self._progress.stirred & graph.ancestors(self._rule.alert):
+            known = memory.explanations[alert.episode] = explain(alert, graph, self._known, self._horizon.bucket)
+        return known
 
     def _begin(self, begun: Alert, latest: Alert | None, tally: Tally, activity: Activity) -> None:
         """A new episode, or the last one again: a root that comes back while its effects recover is flapping."""
@@ -116,7 +147,7 @@ class _Stepper:
             self._rule,
             tally,
             activity,
-            explain(alert, graph, self._known, self._horizon.bucket),
+            self._explain(alert),
             self._horizon,
             graph.hold(self._rule.alert, alert.labels),
             owes_a_page(alert, rules, self._horizon.at),

@@ -92,6 +92,15 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
     return Activity(first_over, run_from, last_over, over)
 
 
+def over_until(tally: Tally, rule: BaseRule, horizon: Horizon) -> datetime:
+    """The end of the first window from the horizon's last on that is not over, if no more records come."""
+    sight = Sight(window_width(rule, horizon.bucket), horizon.closed, None, False)
+    end = horizon.last
+    while is_over(rule, tally, end, sight):
+        end += horizon.bucket
+    return end
+
+
 def window_width(rule: BaseRule, bucket: timedelta) -> timedelta:
     """The timeframe in whole buckets, rounded up."""
     return -(-rule.timeframe // bucket) * bucket

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faultline.cli.common import console, plain_errors, read_settings
+from faultline.cli.common import plain_errors, read_settings
+from faultline.cli.faults import CheckFormat, Found, printed
 
 if TYPE_CHECKING:
     from faultline.settings import TopicConfig
@@ -32,28 +33,50 @@ class TestFormat(StrEnum):
 def check(
     rules: Annotated[Path | None, typer.Option(help="The rules file; that of the settings unless given.")] = None,
     topics: Annotated[Path | None, typer.Option(help="The topics file; that of the settings unless given.")] = None,
+    format: Annotated[CheckFormat, typer.Option(help="For people, for programs or for GitHub.")] = CheckFormat.TEXT,
 ) -> None:
     """Check the rules and topics files; prints every fault as file:line: message."""
-    from faultline.alerting.rules import load_rules
-    from faultline.errors import ConfigurationError
+    from faultline.alerting.rules import Rules, load_rules
+    from faultline.alerting.warnings import find_warnings
+    from faultline.errors import ConfigurationError, Fault
     from faultline.settings import load_topics
 
-    faults = []
+    found: list[Found] = []
+    good: list[str] = []
     for path, load in (
         (rules or read_settings().rules_file, load_rules),
         (topics or read_settings().topics_file, load_topics),
     ):
         try:
-            load(path.read_text(encoding="utf-8"), str(path))
-            console.print(f"{path}: good", highlight=False, markup=False)
+            text = path.read_text(encoding="utf-8")
+            loaded = load(text, str(path))
         except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{path}:0: cannot be read: {error}")
+            found.append(Found(Fault(str(path), 0, f"cannot be read: {error}")))
         except ConfigurationError as error:
-            faults.extend(map(str, error.faults))
-    for fault in faults:
-        # Not through rich: a fault must stay on one line for editors and grep.
-        print(fault)
-    raise typer.Exit(1 if faults else 0)
+            found.extend(map(Found, error.faults))
+        else:
+            good.append(str(path))
+            if isinstance(loaded, Rules):
+                found += [Found(doubt, warning=True) for doubt in find_warnings(loaded.file, text, str(path))]
+    # Not through rich: a fault must stay on one line for editors and grep.
+    print(printed(found, good, format))
+    raise typer.Exit(1 if any(not each.warning for each in found) else 0)
+
+
+class SchemaOf(StrEnum):
+    """The files that have a schema."""
+
+    RULES = "rules"
+    TOPICS = "topics"
+    TESTS = "tests"
+
+
+@app.command()
+def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
+    """Print the JSON Schema of a file, for editors and other checkers."""
+    from faultline.alerting.schemas import json_schema
+
+    print(json_schema(of.value))
 
 
 @app.command("test")

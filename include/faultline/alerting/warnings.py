@@ -1,0 +1,48 @@
+"""What is allowed in a rules file, and probably not what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from faultline.alerting.chainfile import InhibitRule
+from faultline.alerting.checks import Finding, placed
+from faultline.alerting.rulefile import RulesFile
+from faultline.alerting.rulekinds import BaseRule
+from faultline.errors import Fault
+
+
+def find_warnings(model: RulesFile, text: str, file: str) -> list[Fault]:
+    """Every doubt about a file without faults, in the order of its lines."""
+    return placed([*_inhibitions(model), *_rules(model), *_receivers(model)], text, file)
+
+
+def _inhibitions(model: RulesFile) -> Iterator[Finding]:
+    rules = [rule for group in model.groups for rule in group.rules]
+    for number, inhibit in enumerate(model.inhibit_rules):
+        both = [rule.alert for rule in rules if inhibit.selects_both_ends(rule)]
+        if both:
+            yield ("inhibit_rules", number), f"source and target both select {both[0]!r}; an alert does not mute itself"
+        elif not any(True for _ in inhibit.compiled(rules)):
+            yield ("inhibit_rules", number), "no two rules can be its source and its target"
+        elif missing := _never_equal(inhibit, rules):
+            message = f"label {missing!r} is produced by no rule: missing on both sides is equal, as in Alertmanager"
+            yield ("inhibit_rules", number, "equal"), message
+
+
+def _never_equal(inhibit: InhibitRule, rules: Sequence[BaseRule]) -> str | None:
+    produced = {name for rule in rules for name in rule.produces()}
+    return next((name for name in inhibit.equal if name not in produced), None)
+
+
+def _rules(model: RulesFile) -> Iterator[Finding]:
+    for number, group in enumerate(model.groups):
+        for place, rule in enumerate(group.rules):
+            if rule.type == "new_term" and rule.timeframe >= rule.terms_window_size:
+                yield ("groups", number, "rules", place), "terms_window_size should be longer than timeframe"
+
+
+def _receivers(model: RulesFile) -> Iterator[Finding]:
+    used = {route.receiver for route in model.route.walk()}
+    for place, receiver in enumerate(model.receivers):
+        if receiver.name not in used:
+            yield ("receivers", place), f"no route leads to receiver {receiver.name!r}"
