@@ -9,12 +9,13 @@ import contextlib
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from threading import Timer
+from threading import Condition, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -139,29 +140,66 @@ class _Cut:
 
     def __init__(self, seconds: float) -> None:
         self.passed = False
-        self._timer = Timer(seconds, self._cut)
+        self._seconds = seconds
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        _watchdog.add(self, time.monotonic() + self._seconds)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        _watchdog.remove(self)
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:
         """Called by httpx with what it does; the socket is another one once it is encrypted."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Called by the watchdog when the time is over."""
         self.passed = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 # Not SSLSocket's own shutdown: it takes the encryption away from under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Watchdog:
+    """One thread that cuts what takes too long. A timer for each request would be a thread for each."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._ends: dict[_Cut, float] = {}
+        self._thread: Thread | None = None
+
+    def add(self, cut: _Cut, end: float) -> None:
+        """Cut it at this time, in seconds of the monotonic clock."""
+        with self._changed:
+            self._ends[cut] = end
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._watch, name="faultline-watchdog", daemon=True)
+                self._thread.start()
+            elif end <= min(self._ends.values()):
+                self._changed.notify()
+
+    def remove(self, cut: _Cut) -> None:
+        """It was done in time."""
+        with self._changed:
+            self._ends.pop(cut, None)
+
+    def _watch(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for cut in [cut for cut, end in self._ends.items() if end <= now]:
+                    del self._ends[cut]
+                    cut.cut()
+                self._changed.wait(min(self._ends.values()) - now if self._ends else None)
+
+
+_watchdog = _Watchdog()
 
 
 def _retry_after(response: httpx.Response) -> timedelta | None:
