@@ -136,3 +136,8 @@ def test_an_absent_label_is_absent_from_the_identity() -> None:
 def test_a_timeframe_is_rounded_up_to_whole_buckets() -> None:
     series = tally([count(0, 3)])
     assert survey(series, rule(timeframe="25s"), horizon(second(29), second(29), None, timedelta(seconds=10))).over
+
+
+def test_an_episode_that_was_left_alone_meanwhile_resolves_with_the_bucket_that_shows_it() -> None:
+    stage = Stage(write_rules("A", **{"for": "20s"}), lateness=15).fail("a", [0, 0, 0]).run(80, every=5)
+    assert stage.sent == ["30 firing A", "55 resolved A"]

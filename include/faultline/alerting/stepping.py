@@ -110,7 +110,7 @@ class _Stepper:
         alert, quiet = self._memory.alerts.get(episode), self._memory.quiet_until
         if alert is None or alert.cleared_at is not None or self._rule.needs_closing or not self._stays(alert):
             quiet.pop(episode, None)
-        elif episode not in quiet:
+        else:
             quiet[episode] = over_until(tally, self._rule, self._horizon)
 
     def _stays(self, alert: Alert) -> bool:

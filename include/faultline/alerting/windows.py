@@ -93,9 +93,9 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
 
 
 def over_until(tally: Tally, rule: BaseRule, horizon: Horizon) -> datetime:
-    """The end of the first window from the horizon's last on that is not over, if no more records come."""
+    """The end of the first window, from the last closed one on, that is not over if no more records come."""
     sight = Sight(window_width(rule, horizon.bucket), horizon.closed, None, False)
-    end = horizon.last
+    end = horizon.first if horizon.closed is None else horizon.closed
     while is_over(rule, tally, end, sight):
         end += horizon.bucket
     return end
