@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -26,6 +27,7 @@ from rich.table import Table
 from benchmarks import spark
 from benchmarks.archive_log import long_log
 from benchmarks.archive_worker import append
+from benchmarks.compaction import merge_all
 from benchmarks.logs import mixed, short
 from benchmarks.workers import Spent, Workers
 from dev.errors import DevError
@@ -119,15 +121,16 @@ class Bench:
         with self.workers("open", "0", url=f"{self.url}/long") as worker:
             return worker.start
 
-    def stored(self, topic: str) -> float:
-        """Bytes on HDFS, of one replica, for each byte of JSON of a mixed landscape."""
+    def stored(self, topic: str) -> tuple[float, float]:
+        """Bytes on HDFS, of one replica, for each byte of JSON of a mixed landscape: as appended, and as merged."""
         self.create(topic)
         size = self.fill(topic, mixed(MIXED), MIXED)
-        table = TopicTable.open_or_create(f"{self.url}/stored", topic)
+        TopicTable.open_or_create(f"{self.url}/stored", topic)
         with KafkaSource(self.bootstrap) as source:
             append(source, f"{self.url}/stored", topic, list(source.watermarks(source.partitions(topic)).values()))
-        table.refresh()
-        return sum(table.add_actions()["size_bytes"].to_pylist()) / size
+        appended = _stored(f"{self.url}/stored", topic)
+        merge_all(f"{self.url}/stored", topic, until=datetime.now(UTC) + timedelta(hours=1))
+        return appended / size, _stored(f"{self.url}/stored", topic) / size
 
     def grow(self, topic: str, steps: Sequence[int]) -> list[tuple[int, Spent]]:
         """A million records at a time into one table; what the last million took when it had so many."""
@@ -219,7 +222,11 @@ def _rates(bench: Bench, size: int) -> Table:
     return table
 
 
-def _targets(bench: Bench, stored: float, start: Spent) -> Table:
+def _stored(url: str, topic: str) -> int:
+    return sum(TopicTable.open(url, topic).add_actions()["size_bytes"].to_pylist())
+
+
+def _targets(bench: Bench, stored: tuple[float, float], start: Spent) -> Table:
     """What was aimed at, and what came of it in this run."""
     results = bench.results
     rows: list[Row] = []
@@ -232,13 +239,14 @@ def _targets(bench: Bench, stored: float, start: Spent) -> Table:
         ]
     rows += [
         ("peak MiB an append process", "≤", 700, max(results[name].memory for name in results if "ours" in name)),
-        ("bytes on HDFS a byte of JSON", "≤", 0.13, stored),
+        ("bytes on HDFS a byte of JSON, as appended", "≤", 0.13, stored[0]),
+        ("the same, once merged", "≤", 0.13, stored[1]),
         (f"seconds to start with {COMMITS:,} commits", "≤", 2, start.seconds),
     ]
     table = Table("aimed at", "", "reached", "", title="targets")
     for name, sign, target, value in rows:
         reached = value <= target if sign == "≤" else value >= target
-        table.add_row(name, f"{sign} {target}", f"{value:.2f}", "yes" if reached else "no")
+        table.add_row(name, f"{sign} {target}", f"{value:.3g}", "yes" if reached else "no")
     return table
 
 

@@ -66,7 +66,7 @@ def main() -> None:
     """Print the table."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     ways: dict[str, Callable[[str], object]] = {
-        "faultline: sorted, proven": _merge,
+        "faultline: sorted, proven": lambda url: merge_all(url, TOPIC.name, START + timedelta(hours=1)),
         "peer: deltalake optimize.compact": lambda url: _table(url).optimize.compact(writer_properties=_zstd()),
         "peer: deltalake optimize.z_order": lambda url: _table(url).optimize.z_order(
             ["service", "timestamp"], writer_properties=_zstd()
@@ -80,10 +80,11 @@ def main() -> None:
     console.print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB, the whole process")
 
 
-def _merge(url: str) -> None:
-    table = TopicUpkeep.open(url, TOPIC.name)
+def merge_all(url: str, topic: str, until: datetime) -> None:
+    """Merge the hours that end until then, as a task of ``compact_archive`` does."""
+    table = TopicUpkeep.open(url, topic)
     target = Settings().compact_target_mib * 2**20
-    for merge in plan_merges(table.data_files(), target=target, until=START + timedelta(hours=1)):
+    for merge in plan_merges(table.data_files(), target=target, until=until):
         assert merge_files(table, merge, memory=Settings().compact_memory_bytes) is not None
 
 

@@ -31,6 +31,8 @@ from dev.ports import free_ports
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.delta_files import stage_file
 from faultline.adapters.delta_search import SearchedTopic, query_topics
+from faultline.adapters.delta_upkeep import MERGED_LEVEL
+from faultline.archive.compact import MERGED
 from faultline.archive.search.parser import parse_query
 from faultline.archive.search.scan import Search, search
 from faultline.model import Interval, OffsetRange, TopicPartition
@@ -161,7 +163,7 @@ def _fill(url: str, console: Console) -> SearchedTopic:
         rows = min(HOUR_ROWS, ROWS - start)
         hour = START + start // HOUR_ROWS * HOUR
         groups = _groups(_hour(pool, hour, rows, offset, rng))
-        file = stage_file(table._files, groups, f"{hour:%Y-%m-%d}", f"{hour:%H}")
+        file = stage_file(table._files, groups, f"{hour:%Y-%m-%d}", f"{hour:%H}", prefix=MERGED, level=MERGED_LEVEL)
         table.commit([file], [OffsetRange(part, offset, offset + rows)])
         offset += rows
     return SearchedTopic(TOPIC, table)

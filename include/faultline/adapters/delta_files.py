@@ -37,7 +37,9 @@ def add_action(file: StagedFile, *, data_change: bool = True) -> AddAction:
 class HourFile:
     """A file of one hour in the making; every ``write`` is a row group."""
 
-    def __init__(self, filesystem: pyarrow.fs.FileSystem, dt: str, hr: str, prefix: str = "part-") -> None:
+    def __init__(
+        self, filesystem: pyarrow.fs.FileSystem, dt: str, hr: str, prefix: str = "part-", level: int | None = None
+    ) -> None:
         self._filesystem = filesystem
         self._path, self._dt, self._hr = f"dt={dt}/hr={hr}/{prefix}{uuid.uuid4()}.zstd.parquet", dt, hr
         self._statistics = FileStatistics()
@@ -46,6 +48,7 @@ class HourFile:
             self._out,
             EVENT_SCHEMA,
             compression="zstd",
+            compression_level=level,
             use_dictionary=_DICTIONARY,
             column_encoding=dict.fromkeys(_ASCENDING, "DELTA_BINARY_PACKED"),
             write_statistics=list(STATISTICS),
@@ -108,10 +111,10 @@ class Staging:
 
 
 def stage_file(
-    filesystem: pyarrow.fs.FileSystem, row_groups: Iterable[pa.Table], dt: str, hr: str, *, prefix: str
+    filesystem: pyarrow.fs.FileSystem, row_groups: Iterable[pa.Table], dt: str, hr: str, *, prefix: str, level: int
 ) -> StagedFile:
-    """Write rows of one hour into one file."""
-    file = HourFile(filesystem, dt, hr, prefix)
+    """Write rows of one hour into one file, at a compression level of zstd."""
+    file = HourFile(filesystem, dt, hr, prefix, level)
     try:
         for rows in row_groups:
             file.write(rows)

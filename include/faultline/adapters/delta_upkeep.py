@@ -36,6 +36,8 @@ _BATCH = 2**14
 # Many small files take longer to open than to read: they are fetched whole, a few at once.
 _SMALL = 16 * 2**20
 _FETCHERS = 8
+# zstd's: merged once and kept for long, a file may cost some processor time to be a tenth smaller.
+MERGED_LEVEL = 6
 
 
 class TopicUpkeep(TopicTable):
@@ -74,7 +76,7 @@ class TopicUpkeep(TopicTable):
     def stage_sorted(self, hour: Hour, row_groups: Iterable[pa.Table]) -> StagedFile:
         """Write a merged file of an hour that no reader sees yet."""
         with table_errors(f"writing a file of {self.url}"):
-            return stage_file(self._files, row_groups, hour.dt, hour.hr, prefix=MERGED)
+            return stage_file(self._files, row_groups, hour.dt, hour.hr, prefix=MERGED, level=MERGED_LEVEL)
 
     def replace(self, merge: Merge, outputs: Sequence[StagedFile], proof: CoordinateSum) -> int:
         """Exchange the files of a merge for its outputs; Superseded, with nothing changed, when a commit came between.
