@@ -129,7 +129,7 @@ class _Stepper:
         """A new episode, or the last one again: a root that comes back while its effects recover is flapping."""
         rule, horizon = self._rule, self._horizon
         if latest is not None and self._comes_back(latest, begun) and matured(begun, rule, activity, horizon):
-            begun = replace(latest, cleared_at=None, ends_at=None)
+            begun = replace(latest, cleared_at=None, ends_at=None, flapping=True)
             before: Alert | None = latest
         else:
             before = None
