@@ -23,13 +23,11 @@ def entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
         case AlertState.HELD:
             return replace(alert, state=state, held_since=scene.horizon.at)
         case AlertState.FIRING:
-            again = alert.state is AlertState.RESOLVED
             return replace(
                 _kept(alert, scene),
                 state=state,
                 firing_since=scene.horizon.at,
                 mute=None,
-                flapping=alert.flapping or again,
             )
         case AlertState.SUPPRESSED:
             return replace(
