@@ -8,6 +8,8 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from dev.programs import Program
 
@@ -67,8 +69,10 @@ class Child:
             self._process.wait()
 
     def suspend(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers once this returns."""
         self._signal(signal.SIGSTOP)
+        while self.alive() and not _is_stopped(self.pid):
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -81,3 +85,9 @@ class Child:
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether no thread of the process runs any more; a busy processor takes its time to stop the last one."""
+    stats = (task / "stat" for task in Path(f"/proc/{pid}/task").iterdir())
+    return {stat.read_text().rpartition(")")[2].split()[0] for stat in stats} <= {"T"}

@@ -56,6 +56,8 @@ def create(kafka: str, partitions: int, **config: str) -> str:
     topic = NewTopic(name, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([topic])[name].result()
+    while len(admin.list_topics(name, timeout=30).topics[name].partitions) < partitions:
+        time.sleep(0.1)  # the broker has agreed, and is still making it
     return name
 
 

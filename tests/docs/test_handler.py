@@ -40,7 +40,11 @@ def loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     root, shop = logging.getLogger(), logging.getLogger("shop")
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
+    disabled = {name: getattr(logger, "disabled", False) for name, logger in root.manager.loggerDict.items()}
     yield root
+    for name, logger in root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):  # gunicorn's example disables those there are
+            logger.disabled = disabled.get(name, False)
     for handler in (*root.handlers, *shop.handlers):
         handler.close()
     shop.handlers.clear()

@@ -136,7 +136,7 @@ def test_a_limit_opens_no_more_files_than_it_needs(scattered: SearchedTopic) -> 
     found = list(search([scattered], Search(EVERYTHING, limit=5), progress))
     assert (sum(map(len, found)), progress.files, progress.found) == (5, 18, 5)
     assert progress.opened <= 6 + 4  # those of the last hour, and what is opened ahead
-    assert progress.at == NOON + 2 * HOUR
+    assert progress.at in (NOON + 2 * HOUR, NOON + HOUR)  # it may have begun with what is opened ahead
 
 
 def test_an_hour_is_searched_in_its_files_alone(scattered: SearchedTopic) -> None:
