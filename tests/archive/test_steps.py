@@ -7,20 +7,22 @@ import pkgutil
 import re
 from pathlib import Path
 
-import faultline.archive
+import faultline
 
 TESTS = Path(__file__).parent
-CODE = Path(faultline.archive.__file__).parent
+CODE = Path(faultline.__file__).parent
+FILES = [*(CODE / "archive").rglob("*.py"), CODE / "steps" / "marks.py", CODE / "adapters" / "markers.py"]
 
 
 def named_steps() -> dict[str, tuple[str, ...]]:
-    """Every tuple of steps below ``faultline.archive``, by its name."""
-    modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules([str(CODE)], "faultline.archive.")]
+    """Every tuple of steps of the archive and its marks, by its name."""
+    found = pkgutil.iter_modules([str(CODE / "archive")], "faultline.archive.")
+    modules = [importlib.import_module(name) for name in [*(each.name for each in found), "faultline.steps.marks"]]
     return {name: value for module in modules for name, value in vars(module).items() if name.endswith("STEPS")}
 
 
 def test_every_checkpoint_is_a_named_step_and_every_step_has_its_checkpoint() -> None:
-    used = {step for file in CODE.rglob("*.py") for step in re.findall(r'checkpoint\("(\w+)"\)', file.read_text())}
+    used = {step for file in FILES for step in re.findall(r'checkpoint\("(\w+)"\)', file.read_text())}
     assert used == {step for steps in named_steps().values() for step in steps}
 
 

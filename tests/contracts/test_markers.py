@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -44,8 +46,31 @@ def test_a_mark_that_is_removed_is_gone_and_removing_it_again_does_nothing(store
 
 def test_nothing_lies_beside_a_mark(hdfs: HdfsServer) -> None:
     store = HdfsMarkers(hdfs.webhdfs, f"/{uuid.uuid4().hex[:12]}")
-    store.write("app", HOUR, {"rows": 1})
+    for rows in (1, 2):
+        store.write("app", HOUR, {"rows": rows})
     assert store._client.list(f"{store._root}/app/dt=2026-11-22") == ["hr=12"]
+
+
+def test_whoever_looks_while_a_mark_is_written_anew_sees_a_whole_one(store: Markers) -> None:
+    store.write("app", HOUR, {"rows": 0})
+    over = threading.Event()
+
+    def look() -> list[int]:
+        seen = [0]
+        while not over.is_set():
+            said = store.read("app", HOUR)
+            assert said is not None
+            seen.append(said["rows"])
+        return seen
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            for rows in range(1, 21):
+                store.write("app", HOUR, {"rows": rows})
+        finally:
+            over.set()
+        assert looking.result() == sorted(looking.result())
 
 
 def test_an_archive_elsewhere_has_no_marks() -> None:

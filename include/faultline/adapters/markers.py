@@ -1,7 +1,8 @@
 """Marks of hours below ``<archive>/_complete/<topic>/dt=…/hr=…``, a small JSON file each, on HDFS or in a local folder.
 
-What waits for a mark never sees half of one: it is written under another name first. A mark that is there already is
-written over. On HDFS every change is read back: a connection cut short leaves a short file that looks whole.
+What waits for a mark never sees half of one, nor none where one was: it is written under another name, and takes the
+place of the one before in one step. On HDFS every change is read back: a connection cut short leaves a short file that
+looks whole.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import getpass
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,12 @@ from faultline.errors import TransientError
 _FOLDER = "_complete"
 _TIMEOUT = 30
 
+Checkpoint = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    """Nobody watches."""
+
 
 class Markers(Protocol):
     """Where marks are kept."""
@@ -31,8 +38,8 @@ class Markers(Protocol):
     def read(self, topic: str, hour: Hour) -> Mapping[str, Any] | None:
         """What the mark of an hour says; None when there is none, or none that can be read."""
 
-    def write(self, topic: str, hour: Hour, said: Mapping[str, Any]) -> None:
-        """Write a mark, or write it anew."""
+    def write(self, topic: str, hour: Hour, said: Mapping[str, Any], checkpoint: Checkpoint = _silent) -> None:
+        """Write a mark, or write it anew; ``checkpoint`` is told ``mark_staged`` before anybody sees it."""
 
     def remove(self, topic: str, hour: Hour) -> None:
         """Delete a mark, if there is one."""
@@ -61,12 +68,13 @@ class LocalMarkers:
         except FileNotFoundError:
             return None
 
-    def write(self, topic: str, hour: Hour, said: Mapping[str, Any]) -> None:
+    def write(self, topic: str, hour: Hour, said: Mapping[str, Any], checkpoint: Checkpoint = _silent) -> None:
         """Write a mark, or write it anew."""
         path = self._root / topic / hour.folder
         path.parent.mkdir(parents=True, exist_ok=True)
         waiting = path.with_name(f"_{path.name}.{uuid.uuid4()}")
         waiting.write_bytes(_text(said))
+        checkpoint("mark_staged")
         os.replace(waiting, path)
 
     def remove(self, topic: str, hour: Hour) -> None:
@@ -87,18 +95,17 @@ class HdfsMarkers:
         text = self._read(self._path(topic, hour))
         return None if text is None else _parsed(text)
 
-    def write(self, topic: str, hour: Hour, said: Mapping[str, Any]) -> None:
+    def write(self, topic: str, hour: Hour, said: Mapping[str, Any], checkpoint: Checkpoint = _silent) -> None:
         """Write a mark, or write it anew; TransientError when something else is read back."""
         path, text = self._path(topic, hour), _text(said)
+        folder, _, name = path.rpartition("/")
+        waiting = f"{folder}/_{name}.{uuid.uuid4()}"
         with webhdfs_errors(path):
-            if self._client.status(path, strict=False) is None:
-                folder, _, name = path.rpartition("/")
-                waiting = f"{folder}/_{name}.{uuid.uuid4()}"
-                self._client.write(waiting, data=text, overwrite=True)
-                self._require(waiting, text)
-                self._client.rename(waiting, path)
-            else:
-                self._client.write(path, data=text, overwrite=True)
+            self._client.write(waiting, data=text, overwrite=True)
+            self._require(waiting, text)
+            checkpoint("mark_staged")
+            # The client's own ``rename`` cannot take the place of a file.
+            self._client._rename(waiting, destination=path, renameoptions="OVERWRITE")
         self._require(path, text)
 
     def remove(self, topic: str, hour: Hour) -> None:

@@ -20,7 +20,7 @@ from faultline.steps.topics import archived_topics
 log = logging.getLogger(__name__)
 
 # What ``checkpoint`` is told, in this order. A process may die at any of them.
-MARK_STEPS = ("before_mark", "after_mark")
+MARK_STEPS = ("before_mark", "mark_staged", "after_mark")
 
 # Hours that began longer ago are marked when they have changed since, or when they are asked for.
 _MARKED = timedelta(days=2)
@@ -61,7 +61,7 @@ def mark_topic(
     for mark in mark_hours(topic, files, sorted(hours), version=table.version, at=now):
         if is_stale(store.read(topic, mark.hour), mark):
             checkpoint("before_mark")
-            store.write(topic, mark.hour, mark.to_dict())
+            store.write(topic, mark.hour, mark.to_dict(), checkpoint)
             checkpoint("after_mark")
             written.append(str(mark.hour))
     return written
