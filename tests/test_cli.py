@@ -19,15 +19,19 @@ from faultline.adapters.delta import TopicTable
 from faultline.adapters.webhdfs import FolderUse, HdfsState
 from faultline.alerting.alerts import Alert, Evaluation
 from faultline.archive.losses import record_losses
+from faultline.archive.table import Loss
 from faultline.cli import app
+from faultline.cli.archive_status import loss_lines
 from faultline.cli.hdfs_status import state_lines, use_lines
 from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.settings import TopicConfig
+from faultline.steps.archive_state import TopicState
 from faultline.testing.records import raw_table
 from tests.servers import HdfsServer
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PART = TopicPartition("app-logs", "generation-1", 0)
 RULES = "groups: []\nroute: {receiver: ops}\nreceivers: [{name: ops}]\n"
 
 
@@ -208,6 +212,31 @@ def archived(folder: Path) -> str:
     events = decode(raw_table([b"{}"] * 4), TopicConfig(name="app-logs"), event_time_span=timedelta(days=7))
     table.append(events, [OffsetRange(TopicPartition("app-logs", "generation-1", 0), 0, 4)])
     return str(folder / "archive")
+
+
+def test_status_shows_the_tables_and_what_is_lost(archived: str, database: Database) -> None:
+    table = TopicTable.open(archived, "app-logs")
+    record_losses(table, [OffsetRange(PART, 6, 7)], reason="deleted too early", at=NOON)
+    result = run("status", ARCHIVE_URL=archived, COLUMNS="200")
+    [row] = [line for line in result.output.splitlines() if line.startswith("│ app-logs")]
+    assert [cell.strip() for cell in row.strip("│").split("│")][3:] == ["1", "1", "1", "3"]
+    assert "lost app-logs/0[4, 7) (3 offsets): deleted too early; noted 2026-11-22 12:00:00 UTC" in result.output
+
+
+def test_status_says_where_to_see_what_it_does_not_show() -> None:
+    losses = tuple(Loss(OffsetRange(PART, n, n + 1), "gone", NOON) for n in range(7))
+    lines = list(loss_lines(TopicState("app-logs", 1, 1, 1, 0, 0, losses, 400)))
+    assert lines[-2:] == [
+        "app-logs: 2 older losses: see faultline verify --topic app-logs",
+        "app-logs: for losses of the 400 commits before these: see faultline verify --topic app-logs",
+    ]
+    assert len(lines) == 7
+
+
+def test_status_goes_on_without_the_archive(folder: Path, database: Database) -> None:
+    (folder / "topics.yaml").write_text("topics: [{name: app-logs}]")
+    result = run("status", ARCHIVE_URL="hdfs://127.0.0.1:1/archive", COLUMNS="200")
+    assert (result.exit_code, "Archive: " in result.output) == (0, True)
 
 
 def lose_a_row(table: DeltaTable) -> None:

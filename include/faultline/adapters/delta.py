@@ -158,14 +158,28 @@ class TopicTable:
 
     def ledger(self) -> Ledger:
         """What the log up to this snapshot says of offsets; ``commits`` and what retention has deleted."""
+        ledger, _ = self._read_ledger(None)
+        return Ledger(tuple(ledger.commits), tuple(ledger.expired))
+
+    def recent_losses(self, commits: int) -> tuple[tuple[Loss, ...], int]:
+        """What the newest so many commits say is lost, oldest first, and the first version that was looked at.
+
+        That is 0 when nothing older could say more.
+        """
+        ledger, oldest = self._read_ledger(commits)
+        return tuple(loss for commit in ledger.commits for loss in commit.lost), oldest
+
+    def _read_ledger(self, newest: int | None) -> tuple[LedgerSoFar, int]:
+        """From the newest commits, or all; and the version of the oldest, 0 when what is older is known too."""
         with table_errors(f"reading the log of {self.url}"):
-            history = self._table.history()
+            history = self._table.history(newest)
         parts: dict[tuple[str, int], TopicPartition] = {}
         ledger = LedgerSoFar()
         for entry in reversed(history):
             if NOTE in entry and entry["version"] <= self.version:
                 add_note(ledger, self.topic, json.loads(entry[NOTE]), self._appended(entry, parts))
-        return Ledger(tuple(ledger.commits), tuple(ledger.expired))
+        whole = ledger.summed_up or newest is None or len(history) < newest
+        return ledger, 0 if whole else history[-1]["version"]
 
     def commits_since(self, version: int) -> list[CommittedRange]:
         """As ``commits``, of the versions after this one."""

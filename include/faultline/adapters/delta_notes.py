@@ -32,6 +32,7 @@ class LedgerSoFar:
 
     commits: list[CommittedRange] = field(default_factory=list)
     expired: list[OffsetRange] = field(default_factory=list)
+    summed_up: bool = False  # one of the commits said all that came before it
 
 
 def merge_note(merge: Merge, outputs: Sequence[StagedFile], proof: CoordinateSum) -> dict[str, str]:
@@ -69,6 +70,7 @@ def add_note(ledger: LedgerSoFar, topic: str, said: Mapping[str, Any], appended:
     if (whole := said.get("ledger")) is not None:
         ledger.commits = list(_summed_up(topic, whole["ranges"]))
         ledger.expired = list(_unpack_all(topic, whole["expired"]))
+        ledger.summed_up = True
     ledger.commits += appended
     ledger.expired += _unpack_all(topic, said.get("expired", {}).get("ranges", ()))
 

@@ -39,6 +39,9 @@ class Loss:
     reason: str
     at: datetime
 
+    def __str__(self) -> str:
+        return f"{self.range} ({len(self.range):,} offsets): {self.reason}; noted {self.at:%Y-%m-%d %H:%M:%S} UTC"
+
 
 @dataclass(frozen=True, slots=True)
 class CommittedRange:

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from faultline.cli.archive_status import archive_report
 from faultline.cli.common import console, kafka_source, plain_errors, read_settings
 from faultline.cli.hdfs_status import hdfs_lines
 
@@ -54,7 +55,7 @@ def watch() -> None:
 
 @app.command()
 def status() -> None:
-    """What is counted, what is firing, what was sent, how HDFS is, and whether the rules file is good."""
+    """What is counted and archived, what is firing, what was sent, how HDFS is, whether the rules file is good."""
     from faultline.adapters.database import Database
     from faultline.dispatch.text import one_line
     from faultline.steps.alerts import LEASE
@@ -88,7 +89,7 @@ def status() -> None:
     else:
         console.print("[bold red]No rule has ever been evaluated:[/] is watch_errors running?")
     console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in outbox.items()), highlight=False)
-    for line in hdfs_lines(settings):
-        console.print(line, highlight=False, soft_wrap=True)
+    for said in (*archive_report(settings), *hdfs_lines(settings)):
+        console.print(said, highlight=False, soft_wrap=isinstance(said, str))
     for fault in faults:
         console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)

@@ -92,8 +92,7 @@ def _print(reports: Sequence[VerifyReport]) -> None:
             if partition.gaps:
                 console.print(f"explained, {partition.partition}: {_some(partition.gaps)}", soft_wrap=True)
         for loss in report.losses:
-            said = f"{loss.range} ({len(loss.range):,} offsets): {loss.reason}; noted {loss.at:%Y-%m-%d %H:%M:%S} UTC"
-            console.print(f"[bold yellow]lost[/] {escape(said)}", soft_wrap=True)
+            console.print(f"[bold yellow]lost[/] {escape(str(loss))}", soft_wrap=True)
     faults = [finding for report in reports for finding in report.faults]
     for finding in faults:
         console.print(f"[bold red]{escape(finding.kind)}[/] {escape(finding.message)}", soft_wrap=True)
