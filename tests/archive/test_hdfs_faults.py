@@ -16,8 +16,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from dev.programs import wait_until
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
+from faultline.adapters.webhdfs import HdfsHealth
 from faultline.archive.verify import verify_topic
 from faultline.errors import TransientError
 from tests.archive.crash import append_all
@@ -143,4 +145,35 @@ def test_a_folder_that_is_full_is_a_transient_error_until_there_is_room(
     assert TopicTable.open(archive, topic).version == version
     set_quota(hdfs_server, folder, -1)
     assert append_all(kafka, archive, topic) == 7
+    assert_proven(kafka, archive, topic, ROWS + 7)
+
+
+def fill_disks(server: HdfsServer) -> None:
+    """Restart the DataNodes so that they keep more room free than there is; ``start`` after a stop undoes it."""
+    reserved = f"<property><name>dfs.datanode.du.reserved</name><value>{2**60}</value></property></configuration>"
+    for number, datanode in enumerate(server.datanodes):
+        datanode.stop()
+        site = server.spec.folder / f"datanode-{number}" / "conf" / "hdfs-site.xml"
+        site.write_text(site.read_text().replace("</configuration>", reserved))
+        datanode.start()
+    health = HdfsHealth(server.webhdfs)
+    wait_until(lambda: not health.state().remaining, "full disks", server.spec.log("namenode"), lambda: True)
+
+
+def test_disks_that_are_full_are_a_transient_error_until_there_is_room(
+    kafka: str, hdfs_server: HdfsServer, archive: str, topic: str
+) -> None:
+    append_all(kafka, archive, topic)
+    RealBroker(kafka).produce(topic, [b"{}"] * 7)
+    version = TopicTable.open(archive, topic).version
+    fill_disks(hdfs_server)
+    try:
+        with pytest.raises(TransientError, match="could only be written to 0 of the 1"):
+            append_all(kafka, archive, topic)
+        assert TopicTable.open(archive, topic).version == version
+    finally:
+        for datanode in hdfs_server.datanodes:
+            datanode.stop()
+        hdfs_server.start()
+    assert append_all(kafka, archive, topic, patience=PATIENCE) == 7
     assert_proven(kafka, archive, topic, ROWS + 7)
