@@ -20,6 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 _SEGMENTS = 8  # at least so many, so that dropping the oldest one loses a small part
+_LARGEST_SEGMENT = 4 * 2**20  # a replay has one in memory
 _LOCK = "lock"
 _own: set[Path] = set()  # a second lock on a file of this process would succeed, and free the first at its close
 
@@ -44,6 +45,7 @@ class Spill:
         self._max_bytes = max_bytes
         self._tally = tally
         self._segments: deque[Segment] = deque()  # oldest first
+        self._size = 0  # of them all
         self._writing: Segment | None = None
         self._replaying: Segment | None = None
         self._number = 0
@@ -55,12 +57,16 @@ class Spill:
         with self._lock:
             try:
                 writing = self._writing or self._begin()
-                writing.append(message)
+                before = writing.size
+                try:
+                    writing.append(message)
+                finally:
+                    self._size += writing.size - before
             except OSError as error:
                 raise SpillError(f"{self._folder}: {error.strerror}") from error
-            if writing.size >= self._max_bytes // _SEGMENTS:
+            if writing.size >= min(self._max_bytes // _SEGMENTS, _LARGEST_SEGMENT):
                 self._end()
-            while self._size() > self._max_bytes and self._drop_oldest():
+            while self._size > self._max_bytes and self._drop_oldest():
                 pass
 
     def adopt(self) -> None:
@@ -69,6 +75,7 @@ class Spill:
             found = [segment for folder in self._parent.iterdir() for segment in self._take_over(folder)]
             found.sort(key=lambda segment: segment.path.stat().st_mtime)
             self._segments.extendleft(reversed(found))
+            self._size += sum(segment.size for segment in found)
             self._tally.adopt(sum(segment.count - segment.done for segment in found))
 
     def next(self) -> Segment | None:
@@ -123,9 +130,6 @@ class Spill:
         if writing:
             writing.close()
 
-    def _size(self) -> int:
-        return sum(segment.size for segment in self._segments)
-
     def _drop_oldest(self) -> bool:
         old = next((each for each in self._segments if each not in (self._replaying, self._writing)), None)
         if old is None:
@@ -136,6 +140,7 @@ class Spill:
 
     def _remove(self, segment: Segment) -> None:
         self._segments.remove(segment)
+        self._size -= segment.size
         with contextlib.suppress(OSError):
             segment.path.unlink(missing_ok=True)
         folder = segment.path.parent

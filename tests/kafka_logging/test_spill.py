@@ -61,6 +61,27 @@ def spill(folder: Path, origin: str = "a", max_bytes: int = 1_000_000) -> tuple[
     return Spill(folder, origin, max_bytes, tally), tally
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=60))
+def test_the_size_is_that_of_the_files(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("spill")
+    kept, _ = spill(folder, max_bytes=20_000)
+    for number, size in enumerate(sizes):
+        kept.append(message(number, size))
+        assert kept._size == sum(path.stat().st_size for path in folder.glob("*/*.spill")) <= 24_000
+    while (segment := kept.next()) is not None:
+        kept.finish(segment)
+    assert kept._size == 0
+
+
+def test_segments_are_small_whatever_the_disk_may_hold(tmp_path: Path) -> None:
+    kept, _ = spill(tmp_path, max_bytes=2**30)
+    for number in range(20):
+        kept.append(message(number, size=2**19))
+    kept.close()
+    assert max(path.stat().st_size for path in tmp_path.glob("*/*.spill")) < 5 * 2**20
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(messages)
 def test_a_message_comes_back_as_it_was(given: Spilled) -> None:
