@@ -1,7 +1,7 @@
 """How fast records get from Kafka into committed Parquet on HDFS, beside Spark Structured Streaming in the same run.
 
-A real broker and a real HDFS with three DataNodes are started for it. ``--growth`` goes on to 50 million archived rows,
-which takes a quarter of an hour; ``--records`` makes it shorter or longer.
+A real broker and a real HDFS with three DataNodes are started for it. ``--growth 50`` lets a table grow to 50 million
+rows instead, which takes a quarter of an hour; ``--records`` makes the comparison shorter or longer.
 """
 
 from __future__ import annotations
@@ -178,9 +178,13 @@ class Bench:
 def main(arguments: Sequence[str] = ()) -> None:
     """Print the tables."""
     options = _parser().parse_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     with _servers(console) as (kafka, hdfs, folder):
         bench = Bench(kafka, hdfs, folder, options.records, console)
+        if options.growth:
+            steps = [step for step in GROWTH if step <= options.growth]
+            console.print(_growth(bench.grow("growing", steps)))
+            return
         bench.create(TOPIC)
         size = bench.fill(TOPIC, short(options.records), options.records)
         bench.compare()
@@ -188,14 +192,12 @@ def main(arguments: Sequence[str] = ()) -> None:
         bench.remarks.append(bench.verify())
         console.print(_targets(bench, bench.stored("mixed"), bench.startup(COMMITS)))
         console.print(*bench.remarks, sep="\n")
-        if options.growth:
-            console.print(_growth(bench.grow("growing", GROWTH)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive")
     parser.add_argument("--records", type=int, default=RECORDS)
-    parser.add_argument("--growth", action="store_true", help="go on to 50 million archived rows")
+    parser.add_argument("--growth", type=int, metavar="MILLIONS", help="instead, let a table grow: 10 or 50")
     return parser
 
 
