@@ -192,7 +192,7 @@ class Database:
         """
         with writing(self._engine) as connection:
             recorded = outbox.record_delivery(connection, leased, outcome, at)
-            if recorded and tell:
+            if recorded and tell and not outbox.is_known(connection, tell.notification):
                 outbox.enqueue(connection, tell.notification, tell.targets)
         self._checkpoint("outbox:recorded")
         return recorded

@@ -44,6 +44,17 @@ def enqueue(connection: Connection, notification: Notification, targets: Sequenc
             _drop_untold(connection, notification, target)
 
 
+def is_known(connection: Connection, notification: Notification) -> bool:
+    """Whether it was enqueued before.
+
+    Asked first where the connection has changed other rows already: PostgreSQL lets an insert that would find its row
+    there wait for whoever is just changing that row, and two channels that are told of each other's end would wait for
+    each other.
+    """
+    found = connection.execute(select(outbox.c.id).where(outbox.c.key == notification.key).limit(1))
+    return found.first() is not None
+
+
 def _drop_untold(connection: Connection, resolve: Notification, target: str) -> None:
     """A target that no one has tried to tell of the episode need not hear of it now that it is over.
 
