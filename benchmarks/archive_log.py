@@ -6,6 +6,7 @@ import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from deltalake import DeltaTable
@@ -21,6 +22,7 @@ from faultline.testing.records import raw_table
 
 # Appends write a checkpoint of the log every hundred commits: in the mean fifty are behind the last one.
 _BEHIND = 50
+_EVERY = 500
 _WRITERS = 16
 
 
@@ -37,9 +39,13 @@ def long_log(url: str, webhdfs: str, topic: str, commits: int, console: Console)
     def write(version: int) -> None:
         client.write(f"{folder}/{_name(version)}", "\n".join(json.dumps(_moved(action, version)) for action in first))
 
+    # Checkpoints on the way, as appends write them: thousands of commits without one have been seen to hang a reader.
+    ends = [*range(_EVERY, commits - _BEHIND, _EVERY), commits - _BEHIND]
     with ThreadPoolExecutor(_WRITERS) as pool:
-        list(track(pool.map(write, range(2, commits + 1)), "commits", commits - 1, console=console))
-    DeltaTable(table.url, version=commits - _BEHIND).create_checkpoint()
+        for start, end in track(list(pairwise([1, *ends])), "commits", console=console):
+            list(pool.map(write, range(start + 1, end + 1)))
+            DeltaTable(table.url, version=end).create_checkpoint()
+        list(pool.map(write, range(commits - _BEHIND + 1, commits + 1)))
 
 
 def _name(version: int) -> str:
