@@ -7,9 +7,8 @@ same position cannot both commit: the second is told ``Superseded`` and has chan
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Self
 
 import pyarrow as pa
@@ -20,11 +19,11 @@ from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import DeletedMeanwhile, table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, Staging, add_action
-from faultline.adapters.delta_notes import NOTE, LedgerSoFar, add_note
+from faultline.adapters.delta_notes import NOTE, LedgerSoFar, append_note
 from faultline.adapters.delta_read import OpenFile, logged_files, plain_schema, stored_files, without_views
 from faultline.adapters.delta_statistics import STATISTICS
 from faultline.archive.table import CommittedRange, FileFacts, Ledger, Loss, StagedFile
-from faultline.errors import PermanentError, Superseded, TransientError
+from faultline.errors import PermanentError, Superseded
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
 
@@ -122,7 +121,7 @@ class TopicTable:
         read. Superseded, with nothing changed, when a position is not the start of its range: in this snapshot, or
         because another writer moved it since.
         """
-        note = {NOTE: json.dumps(_to_metadata(files, covered, explained, lost))}
+        note = append_note(files, covered, explained, lost)
         while True:
             self._fence(covered)
             try:
@@ -171,13 +170,11 @@ class TopicTable:
 
     def _read_ledger(self, newest: int | None) -> tuple[LedgerSoFar, int]:
         """From the newest commits, or all; and the version of the oldest, 0 when what is older is known too."""
-        with table_errors(f"reading the log of {self.url}"):
-            history = self._table.history(newest)
-        parts: dict[tuple[str, int], TopicPartition] = {}
-        ledger = LedgerSoFar()
+        history = self._history(newest)
+        ledger = LedgerSoFar(self.topic)
         for entry in reversed(history):
             if NOTE in entry and entry["version"] <= self.version:
-                add_note(ledger, self.topic, json.loads(entry[NOTE]), self._appended(entry, parts))
+                ledger.add(entry)
         whole = ledger.summed_up or newest is None or len(history) < newest
         return ledger, 0 if whole else history[-1]["version"]
 
@@ -185,18 +182,15 @@ class TopicTable:
         """As ``commits``, of the versions after this one."""
         if version >= self.version:
             return []
-        with table_errors(f"reading the log of {self.url}"):
-            history = self._table.history(self.version - version)
-        parts: dict[tuple[str, int], TopicPartition] = {}
-        found: list[CommittedRange] = []
-        for entry in reversed(history):
+        ledger = LedgerSoFar(self.topic)
+        for entry in reversed(self._history(self.version - version)):
             if NOTE in entry and version < entry["version"] <= self.version:
-                found += self._appended(entry, parts)
-        return found
+                ledger.add_append(entry)
+        return ledger.commits
 
-    def _appended(self, entry: Mapping[str, Any], parts: dict[tuple[str, int], TopicPartition]) -> list[CommittedRange]:
-        said, at = json.loads(entry[NOTE]), datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
-        return list(_from_metadata(self.topic, entry["version"], at, said, parts))
+    def _history(self, newest: int | None) -> list[dict[str, Any]]:
+        with table_errors(f"reading the log of {self.url}"):
+            return self._table.history(newest)
 
     def register(self, builder: QueryBuilder, name: str) -> None:
         """Let queries of the builder read this snapshot by a name."""
@@ -273,53 +267,3 @@ def _create(url: str, topic: str, storage_options: Mapping[str, str] | None) -> 
 
 def _application(partition: TopicPartition) -> str:
     return f"kafka:{partition.topic_id}:{partition.partition}"
-
-
-def _to_metadata(
-    files: Sequence[StagedFile],
-    covered: Sequence[OffsetRange],
-    explained: Sequence[OffsetRange],
-    lost: Sequence[Loss],
-) -> dict[str, Any]:
-    ranges: list[dict[str, Any]] = []
-    for span in covered:
-        missing = [gap for gap in explained if gap.partition == span.partition]
-        losses = [loss for loss in lost if loss.range.partition == span.partition]
-        part = span.partition
-        entry: dict[str, Any] = {
-            "topic_id": part.topic_id,
-            "partition": part.partition,
-            "start": span.start,
-            "end": span.end,
-            "rows": len(span) - sum(map(len, missing)) - sum(len(loss.range) for loss in losses),
-            "explained": [[gap.start, gap.end] for gap in missing],
-        }
-        if losses:
-            entry["lost"] = [[loss.range.start, loss.range.end, loss.reason, loss.at.isoformat()] for loss in losses]
-        ranges.append(entry)
-    rows = sum(file.rows for file in files)
-    if rows != sum(each["rows"] for each in ranges):
-        raise TransientError(f"{rows} rows were staged for {', '.join(map(str, covered))}, which needs another number")
-    return {"ranges": ranges, "files": [file.path for file in files]}
-
-
-def _from_metadata(
-    topic: str,
-    version: int,
-    at: datetime,
-    metadata: Mapping[str, Any],
-    parts: dict[tuple[str, int], TopicPartition],
-) -> Iterator[CommittedRange]:
-    """``parts`` keeps one value for each partition: a log names few of them, many thousand times."""
-    files = tuple(metadata.get("files", ()))
-    for each in metadata.get("ranges", ()):
-        key = each["topic_id"], each["partition"]
-        part = parts.setdefault(key, TopicPartition(topic, *key))
-        explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
-        lost = tuple(
-            Loss(OffsetRange(part, start, end), reason, datetime.fromisoformat(noted))
-            for start, end, reason, noted in each.get("lost", ())
-        )
-        yield CommittedRange(
-            version, OffsetRange(part, each["start"], each["end"]), each["rows"], explained, lost, files, at
-        )

@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,7 @@ from faultline.archive.compact import Merge
 from faultline.archive.coordinates import CoordinateSum
 from faultline.archive.hours import Hour
 from faultline.archive.table import CommittedRange, Ledger, Loss, StagedFile
+from faultline.errors import TransientError
 from faultline.model import OffsetRange, TopicPartition
 
 NOTE = "faultline"
@@ -28,11 +29,65 @@ NOTE = "faultline"
 
 @dataclass(slots=True)
 class LedgerSoFar:
-    """While a log is read, oldest commit first."""
+    """While a log is read, oldest commit first: an entry of ``DeltaTable.history`` after the other."""
 
+    topic: str
     commits: list[CommittedRange] = field(default_factory=list)
     expired: list[OffsetRange] = field(default_factory=list)
     summed_up: bool = False  # one of the commits said all that came before it
+    # One value for each partition: a log names few of them, many thousand times.
+    _parts: dict[tuple[str, int], TopicPartition] = field(default_factory=dict)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Go on by all that a commit of ours says."""
+        said = json.loads(entry[NOTE])
+        if (whole := said.get("ledger")) is not None:
+            self.commits = list(_summed_up(self.topic, whole["ranges"]))
+            self.expired = list(_unpack_all(self.topic, whole["expired"]))
+            self.summed_up = True
+        self.commits += self._appended(entry, said)
+        self.expired += _unpack_all(self.topic, said.get("expired", {}).get("ranges", ()))
+
+    def add_append(self, entry: Mapping[str, Any]) -> None:
+        """Go on by the append that a commit of ours reports, if it is one, and by nothing else."""
+        self.commits += self._appended(entry, json.loads(entry[NOTE]))
+
+    def _appended(self, entry: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[CommittedRange]:
+        version, at = entry["version"], datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+        files = tuple(said.get("files", ()))
+        for each in said.get("ranges", ()):
+            key = each["topic_id"], each["partition"]
+            part = self._parts.setdefault(key, TopicPartition(self.topic, *key))
+            span = OffsetRange(part, each["start"], each["end"])
+            explained = tuple(OffsetRange(part, start, end) for start, end in each["explained"])
+            lost = _losses(part, each.get("lost", ()))
+            yield CommittedRange(version, span, each["rows"], explained, lost, files, at)
+
+
+def append_note(
+    files: Sequence[StagedFile],
+    covered: Sequence[OffsetRange],
+    explained: Sequence[OffsetRange],
+    lost: Sequence[Loss],
+) -> dict[str, str]:
+    """Of an append; TransientError when the files do not have the rows that the ranges need."""
+    ranges: list[dict[str, Any]] = []
+    for span in covered:
+        missing = [gap for gap in explained if gap.partition == span.partition]
+        losses = [loss for loss in lost if loss.range.partition == span.partition]
+        entry = _of_partition(span.partition) | {
+            "start": span.start,
+            "end": span.end,
+            "rows": len(span) - sum(map(len, missing)) - sum(len(loss.range) for loss in losses),
+            "explained": [[gap.start, gap.end] for gap in missing],
+        }
+        if losses:
+            entry["lost"] = [_loss(loss) for loss in losses]
+        ranges.append(entry)
+    rows = sum(file.rows for file in files)
+    if rows != sum(each["rows"] for each in ranges):
+        raise TransientError(f"{rows} rows were staged for {', '.join(map(str, covered))}, which needs another number")
+    return _note({"ranges": ranges, "files": [file.path for file in files]})
 
 
 def merge_note(merge: Merge, outputs: Sequence[StagedFile], proof: CoordinateSum) -> dict[str, str]:
@@ -63,16 +118,6 @@ def ledger_note(ledger: Ledger) -> dict[str, str]:
         for each in ledger.commits
     ]
     return _note({"ledger": {"ranges": ranges, "expired": _pack_all(ledger.expired)}})
-
-
-def add_note(ledger: LedgerSoFar, topic: str, said: Mapping[str, Any], appended: Iterable[CommittedRange]) -> None:
-    """Go on with the ledger by what one commit says, and the append it reports, if it is one."""
-    if (whole := said.get("ledger")) is not None:
-        ledger.commits = list(_summed_up(topic, whole["ranges"]))
-        ledger.expired = list(_unpack_all(topic, whole["expired"]))
-        ledger.summed_up = True
-    ledger.commits += appended
-    ledger.expired += _unpack_all(topic, said.get("expired", {}).get("ranges", ()))
 
 
 def _summed_up(topic: str, ranges: Iterable[Mapping[str, Any]]) -> Iterator[CommittedRange]:
