@@ -5,6 +5,7 @@ Whether a window is over a rule's threshold is for ``measures``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -36,7 +37,7 @@ def parse_all(texts: tuple[str, ...]) -> tuple[Matcher, ...]:
     return tuple(matcher for text in texts for matcher in parse_matchers(text))
 
 
-class BaseRule(StrictModel):
+class BaseRule(StrictModel, ABC):
     """What rules of every kind have: which records, one alert for which labels, over which time."""
 
     alert: Name
@@ -73,9 +74,9 @@ class BaseRule(StrictModel):
         return True
 
     @property
+    @abstractmethod
     def threshold(self) -> str:
         """The condition in words."""
-        raise NotImplementedError
 
     @property
     def crossed(self) -> str:
