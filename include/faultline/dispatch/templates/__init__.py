@@ -11,9 +11,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
+from faultline.alerting.templates import FAULTS, unknown_variables
 from faultline.dispatch.markup import PLAIN, Markup, Safe
 from faultline.dispatch.text import shorten
 from faultline.settings import format_duration, nearest
@@ -32,14 +32,7 @@ VARIABLES = (
 
 def check_message_template(text: str) -> str:
     """The text; ValueError when it does not parse or names a variable, a function or a filter there is not."""
-    environment = _environment(PLAIN)
-    try:
-        tree = environment.parse(text)
-        environment.from_string(text)
-    except TemplateError as error:
-        raise ValueError(f"not a template: {error}") from None
-    unknown = sorted(meta.find_undeclared_variables(tree) - set(VARIABLES) - set(environment.globals))
-    if unknown:
+    if unknown := unknown_variables(_environment(PLAIN), text, VARIABLES):
         raise ValueError(f"unknown variable {unknown[0]!r} in a template{nearest(unknown[0], VARIABLES)}")
     return text
 
@@ -58,7 +51,7 @@ def render_template(template: str, variables: Mapping[str, Any], markup: Markup)
     """The text without its last newline; TemplateFailed when the template fails on the data."""
     try:
         text: str = _compiled(template, markup).render(variables)
-    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except FAULTS as error:
         raise TemplateFailed(str(error)) from error
     return text.rstrip("\n")
 
