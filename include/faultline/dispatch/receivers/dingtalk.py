@@ -8,19 +8,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 
 from faultline.dispatch.delivery import Delivery
-from faultline.dispatch.http import LIMITS, Answer, Limits, Request, deliver
+from faultline.dispatch.http import Answer, Request
 from faultline.dispatch.markup import QUOTING, lookalike
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
 from faultline.dispatch.receivers.answers import by_body
-from faultline.dispatch.secrets import Secret
-from faultline.model import Notification, utc_now
+from faultline.dispatch.receivers.chats import RobotReceiver
+from faultline.model import Notification
 
 # The whole body may have 20,000 bytes; as JSON a character may take twice its bytes.
 TEXT_BYTES = 9000
@@ -29,37 +30,12 @@ _BLOCKED = timedelta(minutes=10)
 _BUSY = {-1: None, 130101: _BLOCKED, 130102: _BLOCKED, 410100: _BLOCKED, 90018: _BLOCKED}
 
 
-class DingTalkReceiver:
-    """One group's robot; the address holds its token, ``secret`` signs where the robot asks for that."""
-
-    def __init__(
-        self,
-        target: str,
-        url: Secret,
-        secret: Secret | None = None,
-        style: Style = DEFAULT_STYLE,
-        limits: Limits = LIMITS,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self.target = target
-        self._url = url
-        self._secret = secret
-        self._style = style
-        self._limits = limits
-        self._clock = clock
-
-    def send(self, notification: Notification) -> Delivery:
-        """One POST, judged by the code in the body."""
-        return deliver(lambda: self._request(notification), judge, self._limits)
-
-    def _request(self, notification: Notification) -> Request:
-        url, body = self._url.read(), payload(notification, self._style)
-        if not (secret := self._secret.read() if self._secret else ""):
-            return Request(url, body)
-        stamp = str(int(self._clock().timestamp() * 1000))
-        signature = sign(stamp, secret)
-        signed = httpx.URL(url).copy_merge_params({"timestamp": stamp, "sign": signature})
-        return Request(str(signed), body, secrets=(signature,))
+def signed(request: Request, secret: str, at: datetime) -> Request:
+    """The request with the time and its signature in the address."""
+    stamp = str(int(at.timestamp() * 1000))
+    signature = sign(stamp, secret)
+    url = httpx.URL(request.url).copy_merge_params({"timestamp": stamp, "sign": signature})
+    return replace(request, url=str(url), secrets=(signature,))
 
 
 def sign(stamp: str, secret: str) -> str:
@@ -82,3 +58,6 @@ def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[st
 def judge(answer: Answer) -> Delivery:
     """310000 (a keyword, the signature or the sender's address is refused) is final, as is an unknown token."""
     return by_body(answer, answer.json.get("errcode"), answer.json.get("errmsg"), _BUSY)
+
+
+DingTalkReceiver = partial(RobotReceiver, payload, judge, signed)

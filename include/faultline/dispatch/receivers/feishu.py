@@ -8,17 +8,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from faultline.dispatch.delivery import Delivery
-from faultline.dispatch.http import LIMITS, Answer, Limits, Request, deliver
+from faultline.dispatch.http import Answer, Request
 from faultline.dispatch.markup import FENCED, lookalike
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
 from faultline.dispatch.receivers.answers import by_body
-from faultline.dispatch.secrets import Secret
-from faultline.model import Notification, NotificationKind, utc_now
+from faultline.dispatch.receivers.chats import RobotReceiver
+from faultline.model import Notification, NotificationKind
 
 # The whole body may have 20 KB; as JSON a character may take twice its bytes.
 TEXT_BYTES = 9000
@@ -27,36 +28,11 @@ _MINUTE = timedelta(minutes=1)
 _BUSY = {9499: _MINUTE, 11232: _MINUTE, 11233: _MINUTE, 99991400: _MINUTE}
 
 
-class FeishuReceiver:
-    """One group's robot; the address holds its token, ``secret`` signs where the robot asks for that."""
-
-    def __init__(
-        self,
-        target: str,
-        url: Secret,
-        secret: Secret | None = None,
-        style: Style = DEFAULT_STYLE,
-        limits: Limits = LIMITS,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self.target = target
-        self._url = url
-        self._secret = secret
-        self._style = style
-        self._limits = limits
-        self._clock = clock
-
-    def send(self, notification: Notification) -> Delivery:
-        """One POST, judged by the code in the body."""
-        return deliver(lambda: self._request(notification), judge, self._limits)
-
-    def _request(self, notification: Notification) -> Request:
-        url, body = self._url.read(), payload(notification, self._style)
-        if not (secret := self._secret.read() if self._secret else ""):
-            return Request(url, body)
-        stamp = str(int(self._clock().timestamp()))
-        signature = sign(stamp, secret)
-        return Request(url, {"timestamp": stamp, "sign": signature, **body}, secrets=(signature,))
+def signed(request: Request, secret: str, at: datetime) -> Request:
+    """The request with the time and its signature in the body."""
+    stamp = str(int(at.timestamp()))
+    signature = sign(stamp, secret)
+    return replace(request, body={"timestamp": stamp, "sign": signature, **request.body}, secrets=(signature,))
 
 
 def sign(stamp: str, secret: str) -> str:
@@ -85,3 +61,6 @@ def judge(answer: Answer) -> Delivery:
     said = answer.json
     code, message = said.get("code", said.get("StatusCode")), said.get("msg", said.get("StatusMessage"))
     return by_body(answer, code, message, _BUSY)
+
+
+FeishuReceiver = partial(RobotReceiver, payload, judge, signed)

@@ -5,13 +5,14 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
-from faultline.dispatch.http import LIMITS, Answer, Limits, Request, by_status, deliver
+from faultline.dispatch.http import Answer, by_status
 from faultline.dispatch.markup import Markup, web_address
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
-from faultline.dispatch.secrets import Secret
+from faultline.dispatch.receivers.chats import HookReceiver
 from faultline.dispatch.text import lines, one_line
 from faultline.model import Notification, NotificationKind
 
@@ -40,20 +41,6 @@ def _link(text: str, url: str) -> str:
 
 
 MRKDWN = Markup(escape, _code, lambda text: f"*{escape(text)}*", _link)
-
-
-class SlackReceiver:
-    """One channel's incoming webhook; its address is the credential."""
-
-    def __init__(self, target: str, url: Secret, style: Style = DEFAULT_STYLE, limits: Limits = LIMITS) -> None:
-        self.target = target
-        self._url = url
-        self._style = style
-        self._limits = limits
-
-    def send(self, notification: Notification) -> Delivery:
-        """One POST; only Slack's own ``ok`` counts as taken."""
-        return deliver(lambda: Request(self._url.read(), payload(notification, self._style)), judge, self._limits)
 
 
 def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[str, Any]:
@@ -86,3 +73,6 @@ def judge(answer: Answer) -> Delivery:
     if said.get("ok") is False or said.get("success") is False:
         return Delivery(DeliveryStatus.PERMANENT, str(said.get("error")), answer.text)
     return Delivery(DeliveryStatus.TRANSIENT, http.provider_code, f"not Slack's answer: {answer.text}")
+
+
+SlackReceiver = partial(HookReceiver, payload, judge)

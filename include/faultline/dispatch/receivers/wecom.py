@@ -6,34 +6,21 @@ https://developer.work.weixin.qq.com/document/path/91770
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from faultline.dispatch.delivery import Delivery
-from faultline.dispatch.http import LIMITS, Answer, Limits, Request, deliver
+from faultline.dispatch.http import Answer
 from faultline.dispatch.markup import QUOTING, lookalike
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
 from faultline.dispatch.receivers.answers import by_body
-from faultline.dispatch.secrets import Secret
+from faultline.dispatch.receivers.chats import HookReceiver
 from faultline.dispatch.text import size
 from faultline.model import Notification
 
 CONTENT_BYTES = 4096
 _MINUTE = timedelta(minutes=1)
 _BUSY = {-1: None, 45009: _MINUTE, 45033: _MINUTE}
-
-
-class WeComReceiver:
-    """One group's robot; its address holds the key. WeCom has no signature."""
-
-    def __init__(self, target: str, url: Secret, style: Style = DEFAULT_STYLE, limits: Limits = LIMITS) -> None:
-        self.target = target
-        self._url = url
-        self._style = style
-        self._limits = limits
-
-    def send(self, notification: Notification) -> Delivery:
-        """One POST, judged by the code in the body."""
-        return deliver(lambda: Request(self._url.read(), payload(notification, self._style)), judge, self._limits)
 
 
 def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[str, Any]:
@@ -46,3 +33,7 @@ def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[st
 def judge(answer: Answer) -> Delivery:
     """93000 (the key is wrong or the robot was removed) is final; 45009 (too many) passes within a minute."""
     return by_body(answer, answer.json.get("errcode"), answer.json.get("errmsg"), _BUSY)
+
+
+# WeCom has no signature.
+WeComReceiver = partial(HookReceiver, payload, judge)
