@@ -17,8 +17,9 @@ from rich.progress import track
 from faultline.adapters.delta import TopicTable
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 
 # Appends write a checkpoint of the log every hundred commits: in the mean fifty are behind the last one.
 _BEHIND = 50

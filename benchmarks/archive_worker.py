@@ -11,7 +11,8 @@ from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
 from faultline.archive.append import Limits, append_ranges
 from faultline.model import OffsetRange
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
+from faultline.topicfile import TopicConfig
 
 SETTINGS = Settings()
 LIMITS = Limits(SETTINGS.archive_batch_rows, SETTINGS.archive_batch_bytes, SETTINGS.archive_batch_time)

@@ -36,8 +36,9 @@ from faultline.archive.compact import plan_merges
 from faultline.archive.rewrite import merge_files
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 from tests.servers import HdfsServer, running
 
 FILES, ROWS = 1_000, 1_000

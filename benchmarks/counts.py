@@ -26,7 +26,8 @@ from faultline.alerting.counts import LABEL_COLUMNS, complete_to, count_events
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
+from faultline.topicfile import TopicConfig
 
 RECORDS = 500_000
 BATCH = 50_000

@@ -37,8 +37,8 @@ from faultline.archive.search.parser import parse_query
 from faultline.archive.search.scan import Search, search
 from faultline.model import Interval, OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 from tests.servers import HdfsServer, running
 
 ROWS = int(os.environ.get("ROWS", 5_000_000))

@@ -25,9 +25,9 @@ from faultline.cli.archive_status import loss_lines
 from faultline.cli.hdfs_status import state_lines, use_lines
 from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.steps.archive_state import TopicState
 from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 from tests.servers import HdfsServer
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

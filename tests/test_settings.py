@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from faultline.errors import ConfigurationError
-from faultline.settings import load_settings, load_topics
+from faultline.settings import load_settings
+from faultline.topicfile import load_topics
 
 FAULTS = {
     "outside the archive": ("topics:\n- name: ../x\n", "topics.yaml:2: topics.0.name: not a topic's name: '../x'"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from faultline.alerting.counts import complete_to, count_events, merge_counts
 from faultline.model import Labels, OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

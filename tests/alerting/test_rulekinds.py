@@ -8,7 +8,7 @@ import pytest
 
 from faultline.alerting.rules import Rules, load_rules
 from faultline.errors import ConfigurationError
-from faultline.settings import parse_yaml
+from faultline.yaml_files import parse_yaml
 
 ROUTE = {"route": {"receiver": "ops"}, "receivers": [{"name": "ops"}]}
 

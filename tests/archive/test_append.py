@@ -16,9 +16,9 @@ from faultline.archive.verify import verify_topic
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange
 from faultline.records.schema import EVENT_SCHEMA
-from faultline.settings import TopicConfig
 from faultline.testing.kafka import MemorySource
 from faultline.testing.records import NOON
+from faultline.topicfile import TopicConfig
 
 TOPIC = TopicConfig(name="app", count_labels=("status",))
 SPAN = timedelta(days=7)

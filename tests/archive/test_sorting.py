@@ -13,8 +13,8 @@ from faultline.archive.coordinates import coordinate_sum
 from faultline.archive.sorting import sorted_rows
 from faultline.records.decode import decode
 from faultline.records.schema import EVENT_SCHEMA
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 
 Row = tuple[str | None, int]
 

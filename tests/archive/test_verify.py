@@ -25,9 +25,9 @@ from faultline.archive.verify import judge, plan_coverage, verify_topic
 from faultline.archive.vouch import Vouched
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.kafka import MemorySource
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 
 TOPIC = TopicConfig(name="app")
 PART = TopicPartition("app", "generation-1", 0)

@@ -18,8 +18,8 @@ from faultline.archive.hours import Hour
 from faultline.archive.rewrite import Merged, merge_files
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 
 TOPIC = TopicConfig(name="app")
 PART = TopicPartition("app", "generation-1", 0)

@@ -13,8 +13,8 @@ from faultline.adapters.delta import TABLE_SCHEMA, TableMissing, TopicTable
 from faultline.errors import PermanentError, Superseded, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 
 TOPIC = TopicConfig(name="app")
 P0, P1 = (TopicPartition("app", "generation-1", number) for number in (0, 1))

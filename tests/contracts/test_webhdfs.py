@@ -15,8 +15,8 @@ from faultline.adapters.webhdfs import HdfsHealth
 from faultline.errors import TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 from tests.servers import HdfsServer
 
 

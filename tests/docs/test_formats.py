@@ -12,7 +12,7 @@ from faultline.records.fingerprints import fingerprint
 from faultline.records.levels import WORDS, normalise_level
 from faultline.records.samples import read_samples
 from faultline.records.times import parse_times
-from faultline.settings import TopicConfig, TopicFields, load_topics
+from faultline.topicfile import TopicConfig, TopicFields, load_topics
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

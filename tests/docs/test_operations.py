@@ -12,7 +12,8 @@ import yaml
 from typer.core import TyperGroup
 
 from faultline.cli import app
-from faultline.settings import Settings, format_duration
+from faultline.durations import format_duration
+from faultline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -15,11 +15,12 @@ from faultline.adapters.kafka import KafkaSource
 from faultline.dispatch.delivery import OutboxState
 from faultline.errors import TransientError
 from faultline.model import utc_now
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch
 from faultline.steps.archive import append_group, require_proof, verify_topics
 from faultline.steps.archive_plan import plan_archive_run
 from faultline.steps.counts import count_topic
+from faultline.topicfile import TopicConfig
 from tests.servers import HdfsServer
 
 RULES = """

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faultline.alerting.rules import load_rules
-from faultline.settings import load_topics
+from faultline.topicfile import load_topics
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 SERVICES = ["db-proxy", "payments", "checkout"]

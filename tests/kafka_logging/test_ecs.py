@@ -13,7 +13,7 @@ import pytest
 
 from faultline.records.decode import decode
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 from kafka_logging import EcsFormatter
 from kafka_logging.safe import portable
 from tests.kafka_logging.golden import failed, failed_because, record

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from faultline.records.decode import decode, decoded_schema
-from faultline.settings import TopicConfig, TopicFields
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig, TopicFields
 
 SPAN = timedelta(days=7)
 JSON = TopicConfig(name="app")

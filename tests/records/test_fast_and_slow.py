@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from faultline.records import fingerprints, json_batches, json_columns, json_records, levels, times
 from faultline.records.decode import decode
 from faultline.records.fields import field_paths
-from faultline.settings import TopicConfig
 from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 from tests.records.hostile import HOSTILE, LINES
 
 SPAN = timedelta(days=7)

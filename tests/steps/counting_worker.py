@@ -8,8 +8,9 @@ import signal
 from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
 from faultline.model import utc_now
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.counts import count_topic
+from faultline.topicfile import TopicConfig
 
 
 def count_and_die(bootstrap: str, database_url: str, topic: str, step: str) -> None:

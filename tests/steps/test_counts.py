@@ -18,9 +18,10 @@ from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
 from faultline.errors import PermanentError
 from faultline.model import OffsetRange, TopicPartition, utc_now
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.counts import count_topic, count_until, plan_counts
 from faultline.testing.kafka import MemorySource
+from faultline.topicfile import TopicConfig
 from tests.steps.counting_worker import count_and_die
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

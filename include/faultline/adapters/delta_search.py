@@ -18,7 +18,7 @@ from faultline.archive.search.files import ArchiveFile, RowGroup
 from faultline.archive.search.prune import Statistics
 from faultline.model import Interval
 from faultline.records.schema import EVENT_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 _HOUR = timedelta(hours=1)
 # Other writers may cut times in the log down to milliseconds.

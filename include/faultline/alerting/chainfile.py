@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 from faultline.alerting.chains import AllOf, Edge, LabelPairs
 from faultline.alerting.matchers import Matcher, matches_all
 from faultline.alerting.rulekinds import BaseRule, MatcherTexts, Name, parse_all
-from faultline.settings import Duration, PositiveDuration, StrictModel
+from faultline.durations import Duration, PositiveDuration
+from faultline.yaml_files import StrictModel
 
 Pair = Annotated[tuple[Name, ...], Field(min_length=2, max_length=2)]
 

@@ -10,7 +10,7 @@ from faultline.alerting.chainfile import AllCauses, Chain
 from faultline.alerting.chains import Edge, find_cycle
 from faultline.alerting.rulefile import Route, RulesFile, edges_of
 from faultline.errors import Fault
-from faultline.settings import line_of, nearest, parse_yaml
+from faultline.yaml_files import line_of, nearest, parse_yaml
 
 Steps = tuple[str | int, ...]
 Finding = tuple[Steps, str]

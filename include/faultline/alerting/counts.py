@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.records.schema import LABEL_PREFIX
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 LABEL_COLUMNS = ("service", "environment", "host", "level", "logger", "exception_type")
 SAMPLE_LENGTH = 500

@@ -15,8 +15,8 @@ from faultline.alerting.alerts import Alert, MuteReason, SuppressionOutcome
 from faultline.alerting.entries import entered, released_by
 from faultline.alerting.episodes import ends_at, interrupted, matured
 from faultline.alerting.scenes import Scene
+from faultline.durations import format_duration
 from faultline.model import AlertState, Transition
-from faultline.settings import format_duration
 
 Verdict = tuple[AlertState, str]
 

@@ -14,8 +14,8 @@ from faultline.alerting.routing import Destination
 from faultline.alerting.rules import Rules
 from faultline.alerting.severities import inherited_severity, rank
 from faultline.alerting.templates import render
+from faultline.durations import format_duration
 from faultline.model import AlertState, AlertSummary, Notification, NotificationKind
-from faultline.settings import format_duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from faultline.dispatch.templates import check_message_template
-from faultline.settings import StrictModel
+from faultline.yaml_files import StrictModel
 
 Name = Annotated[str, Field(min_length=1)]
 

@@ -14,7 +14,8 @@ from faultline.alerting.silences import Silence
 from faultline.alerting.simulation import Outage, Plan, Timeline, simulate
 from faultline.alerting.testfile import TestCase, TestFile
 from faultline.alerting.verdicts import delivery_line, differences, transition_line
-from faultline.settings import TopicConfig, TopicsFile, load_topics, load_yaml
+from faultline.topicfile import TopicConfig, TopicsFile, load_topics
+from faultline.yaml_files import load_yaml
 
 ReadFile = Callable[[str], str]
 

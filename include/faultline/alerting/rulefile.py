@@ -18,7 +18,8 @@ from faultline.alerting.receiverfile import ReceiverConfig
 from faultline.alerting.rulekinds import MatcherTexts, Name, Rule, parse_all
 from faultline.alerting.silences import Silence
 from faultline.alerting.timeintervals import NamedIntervals
-from faultline.settings import Duration, PositiveDuration, StrictModel
+from faultline.durations import Duration, PositiveDuration
+from faultline.yaml_files import StrictModel
 
 
 class Group(StrictModel):

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from faultline.alerting.matchers import Matcher, parse_matchers
 from faultline.alerting.templates import check_template
-from faultline.settings import Duration, PositiveDuration, StrictModel, format_duration
+from faultline.durations import Duration, PositiveDuration, format_duration
+from faultline.yaml_files import StrictModel
 
 
 def _parsed(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.timeintervals import NamedIntervals
 from faultline.errors import ConfigurationError
 from faultline.model import Labels
-from faultline.settings import load_yaml
+from faultline.yaml_files import load_yaml
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from faultline.model import ErrorCount, Labels
 from faultline.records.decode import decode
 from faultline.records.schema import LABEL_PREFIX
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Rides through counting as one more label, so that records which arrive apart stay apart.

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from faultline.alerting.rulefile import RulesFile
 from faultline.alerting.testfile import TestFile
-from faultline.settings import TopicsFile
+from faultline.topicfile import TopicsFile
 
 _MODELS: dict[str, type[BaseModel]] = {"rules": RulesFile, "topics": TopicsFile, "tests": TestFile}
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from faultline.alerting.matchers import Matcher, matches_all
 from faultline.alerting.rulekinds import MatcherTexts, parse_all
-from faultline.settings import Instant, StrictModel
+from faultline.durations import Instant
+from faultline.yaml_files import StrictModel
 
 
 class Silence(StrictModel):

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field
 
 from faultline.alerting.notation import parse_alert, parse_counts
 from faultline.alerting.rulekinds import MatcherTexts, Name
+from faultline.durations import Duration, Instant, PositiveDuration
 from faultline.model import AlertKey, NotificationKind
-from faultline.settings import Duration, Instant, PositiveDuration, StrictModel
+from faultline.yaml_files import StrictModel
 
 
 def _counts(text: str) -> str:

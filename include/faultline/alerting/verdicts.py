@@ -10,8 +10,8 @@ from faultline.alerting.alerts import Alert
 from faultline.alerting.notation import parse_alert
 from faultline.alerting.simulation import Delivery, Timeline
 from faultline.alerting.testfile import Expectation, ExpectedNotification, TestCase
+from faultline.durations import format_duration
 from faultline.model import AlertKey, NotificationKind, Transition
-from faultline.settings import format_duration
 
 
 def differences(case: TestCase, timeline: Timeline, start: datetime) -> list[str]:

@@ -26,7 +26,7 @@ from faultline.errors import FaultlineError, PermanentError, TransientError
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 log = logging.getLogger(__name__)
 

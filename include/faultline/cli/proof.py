@@ -46,8 +46,8 @@ def verify(
     format: Annotated[Format, typer.Option(help="For a person, or for a program.")] = Format.TABLE,
 ) -> None:
     """Prove that each topic's table has every offset exactly once; exit code 1 with the exact ranges when not."""
+    from faultline.durations import parse_duration
     from faultline.model import utc_now
-    from faultline.settings import parse_duration
     from faultline.steps.archive import verify_topics
 
     settings = read_settings()

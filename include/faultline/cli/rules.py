@@ -15,7 +15,7 @@ from faultline.cli.common import plain_errors, read_settings
 from faultline.cli.faults import CheckFormat, Found, printed
 
 if TYPE_CHECKING:
-    from faultline.settings import TopicConfig
+    from faultline.topicfile import TopicConfig
 
 app = typer.Typer()
 
@@ -39,7 +39,7 @@ def check(
     from faultline.alerting.rules import Rules, load_rules
     from faultline.alerting.warnings import find_warnings
     from faultline.errors import ConfigurationError, Fault
-    from faultline.settings import load_topics
+    from faultline.topicfile import load_topics
 
     found: list[Found] = []
     good: list[str] = []
@@ -132,7 +132,8 @@ def try_format(
 
 def _topic(name: str, path: Path) -> TopicConfig:
     from faultline.errors import ConfigurationError, Fault, PermanentError
-    from faultline.settings import load_topics, nearest
+    from faultline.topicfile import load_topics
+    from faultline.yaml_files import nearest
 
     try:
         known = {topic.name: topic for topic in load_topics(path.read_text(encoding="utf-8"), str(path)).topics}

@@ -167,7 +167,7 @@ def _print_histogram(
 
 
 def _width(text: str) -> timedelta:
-    from faultline.settings import parse_duration
+    from faultline.durations import parse_duration
 
     try:
         width = parse_duration(text)

@@ -98,9 +98,9 @@ def _mib(size: int) -> str:
 
 
 def _time(text: str | None, option: str) -> Any:
+    from faultline.durations import parse_duration
     from faultline.errors import PermanentError
     from faultline.model import utc_now
-    from faultline.settings import parse_duration
     from faultline.steps.compact import parse_time
 
     if text is None:

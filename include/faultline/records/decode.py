@@ -21,7 +21,7 @@ from faultline.records.lines import parse_nginx, parse_text
 from faultline.records.schema import EVENT_SCHEMA, LABEL_PREFIX
 from faultline.records.stacks import exception_type
 from faultline.records.times import in_zone, parse_times
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 # Larger slices are no faster, and a record that spoils the fast way spoils it for the whole slice.
 _SLICE = 2**15

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from faultline.records.schema import LABEL_PREFIX
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 Path = tuple[str, ...]
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from faultline.line_patterns import COMBINED, nginx_pattern
 from faultline.records.columns import Columns, merge_rows
 from faultline.records.schema import LABEL_PREFIX
-from faultline.settings import TopicConfig, TopicFields
+from faultline.topicfile import TopicConfig, TopicFields
 
 _REQUEST = r"^(?P<method>[A-Za-z]+) (?P<path>[^? ]*)"
 _TIME = (

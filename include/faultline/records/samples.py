@@ -12,7 +12,7 @@ from faultline.records.decode import decode
 from faultline.records.fingerprints import substance
 from faultline.records.schema import LABEL_PREFIX
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 _SHOWN = (
     "parse_error", "timestamp", "level", "service", "environment", "host", "logger", "message", "exception_type",

@@ -21,9 +21,10 @@ from faultline.dispatch.receivers import build_receivers, fallback_of, rates_of,
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
-from faultline.settings import Settings, load_topics
+from faultline.settings import Settings
 from faultline.steps.evaluator import Evaluator
 from faultline.steps.last_good import LastGood
+from faultline.topicfile import load_topics
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,12 @@ from faultline.archive.table import Loss
 from faultline.errors import LostRange, PermanentError
 from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.source import RecordSource
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.generations import note_new_generation
 from faultline.steps.meta import tell_of_losses
 from faultline.steps.patience import patiently
 from faultline.steps.topics import archived_topics
+from faultline.topicfile import TopicConfig
 
 log = logging.getLogger(__name__)
 

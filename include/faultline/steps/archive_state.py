@@ -10,9 +10,10 @@ from faultline.adapters.delta import TableMissing
 from faultline.adapters.delta_upkeep import TopicUpkeep
 from faultline.archive.compact import closed_before, small_files
 from faultline.archive.table import Loss
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.compact import plan_topic
 from faultline.steps.topics import archived_topics
+from faultline.topicfile import TopicConfig
 
 # A commit takes 0.3 ms to read from HDFS, 1.5 ms on a busy machine, and a person waits.
 _COMMITS = 1_000

@@ -15,9 +15,10 @@ from faultline.archive.compact import Merge, closed_before, plan_expiry, plan_me
 from faultline.archive.hours import Hour
 from faultline.archive.rewrite import Merged, merge_files
 from faultline.errors import PermanentError
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.patience import patiently
 from faultline.steps.topics import archived_topics
+from faultline.topicfile import TopicConfig
 
 log = logging.getLogger(__name__)
 

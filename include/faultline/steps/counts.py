@@ -16,8 +16,9 @@ from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing
 from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
-from faultline.settings import Settings, TopicConfig
+from faultline.settings import Settings
 from faultline.steps.topics import topics_in_force
+from faultline.topicfile import TopicConfig
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rulekinds import NewTermRule
 from faultline.alerting.rules import Rules
 from faultline.model import TopicPartition
-from faultline.settings import Settings, TopicsFile
+from faultline.settings import Settings
+from faultline.topicfile import TopicsFile
 
 
 @dataclass

@@ -12,7 +12,8 @@ from faultline.dispatch.receivers import build_receivers
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import PermanentError
 from faultline.model import Notification
-from faultline.settings import Settings, nearest
+from faultline.settings import Settings
+from faultline.yaml_files import nearest
 
 
 def send_test(

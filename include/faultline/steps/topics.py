@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faultline.errors import ConfigurationError, Fault, PermanentError
-from faultline.settings import Settings, TopicConfig, TopicsFile, load_topics
+from faultline.settings import Settings
+from faultline.topicfile import TopicConfig, TopicsFile, load_topics
 
 if TYPE_CHECKING:
     from faultline.adapters.database import Database

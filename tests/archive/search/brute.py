@@ -18,8 +18,8 @@ from faultline.adapters.delta_search import SearchedTopic
 from faultline.archive.search.query import TEXT_COLUMNS, And, Compare, Match, Not, Or, Query, Word
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 
 Row = Mapping[str, Any]
 

@@ -21,8 +21,8 @@ from faultline.archive.search.query import EVERYTHING, And, within
 from faultline.archive.search.scan import Progress, Search, matching, search
 from faultline.model import Interval, OffsetRange, TopicPartition
 from faultline.records.decode import decode
-from faultline.settings import TopicConfig
 from faultline.testing.records import NOON, raw_table
+from faultline.topicfile import TopicConfig
 from tests.archive.search.brute import answer, append, compact, opened, records
 
 HOUR = timedelta(hours=1)

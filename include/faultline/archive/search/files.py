@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from faultline.archive.search.prune import Statistics
 from faultline.model import Interval
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 
 @dataclass(frozen=True, slots=True)

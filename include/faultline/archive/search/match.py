@@ -27,7 +27,7 @@ from faultline.archive.search.query import (
 from faultline.records.decode import decode
 from faultline.records.schema import LABEL_PREFIX
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import TopicConfig, TopicFields
+from faultline.topicfile import TopicConfig, TopicFields
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _COMPARE = {

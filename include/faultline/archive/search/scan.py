@@ -20,7 +20,7 @@ from faultline.archive.search.query import TEXT_COLUMNS, And, Query, columns, wi
 from faultline.model import Interval
 from faultline.records.schema import EVENT_SCHEMA
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import TopicConfig
+from faultline.topicfile import TopicConfig
 
 ORDER_COLUMNS = ("timestamp", "kafka_topic_id", "kafka_partition", "kafka_offset")
 ALL_COLUMNS = tuple(EVENT_SCHEMA.names)

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.archive.search.query import FIELDS, Compare, Field, Kind, Match, Not, Or, Order, Query
+from faultline.durations import parse_duration
 from faultline.records.levels import normalise_level
-from faultline.settings import nearest, parse_duration
+from faultline.yaml_files import nearest
 
 RAW_PREFIX = "raw."
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -16,7 +16,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from faultline.alerting.templates import FAULTS, unknown_variables
 from faultline.dispatch.markup import PLAIN, Markup, Safe
 from faultline.dispatch.text import shorten
-from faultline.settings import format_duration, nearest
+from faultline.durations import format_duration
+from faultline.yaml_files import nearest
 
 # What a log or a label can make as long as it likes; a sample's length is its own affair.
 _VALUE_LENGTH = 400
