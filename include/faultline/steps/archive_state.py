@@ -48,7 +48,8 @@ def archive_state(settings: Settings, *, now: datetime, commits: int = _COMMITS)
 
 
 def _state(settings: Settings, table: TopicUpkeep, topic: TopicConfig, now: datetime, commits: int) -> TopicState:
-    files, plan = table.data_files(), plan_topic(settings, table, topic, now=now)
+    files = table.data_files()
+    plan = plan_topic(settings, files, topic, now=now)
     closed = closed_before(now, settings.archive_lateness)
     over = [file for file in files if file.hour.end <= closed]
     losses, since = table.recent_losses(commits)

@@ -10,7 +10,7 @@ from typing import Any
 
 from faultline.adapters.delta import LOG_RETENTION
 from faultline.adapters.delta_upkeep import TopicUpkeep
-from faultline.adapters.markers import markers
+from faultline.adapters.markers import Markers, markers
 from faultline.archive.compact import plan_expiry
 from faultline.archive.expire import expire_hour, shorten_log, vacuum
 from faultline.archive.hours import Hour
@@ -31,7 +31,8 @@ def clean_topic(
     (config,) = archived_topics(settings, [topic])
     table = TopicUpkeep.open(settings.archive_url, topic)
     hours = plan_expiry(table.data_files(), retention=config.retention, now=now)
-    rows = sum(_expire(settings, table, hour, checkpoint) for hour in hours)
+    store = markers(settings.archive_url, settings.webhdfs_url) if hours else None
+    rows = sum(_expire(settings, table, store, hour, checkpoint) for hour in hours)
     if shortened := table.log_since() < now - LOG_RETENTION - _LOG_SLACK:
         patiently(partial(shorten_log, table, checkpoint=checkpoint), settings.archive_patience)
     deleted = patiently(
@@ -42,8 +43,10 @@ def clean_topic(
     return {"topic": topic, "expired": expired, "rows": rows, "log_shortened": shortened, "deleted": len(deleted)}
 
 
-def _expire(settings: Settings, table: TopicUpkeep, hour: Hour, checkpoint: Callable[[str], None]) -> int:
+def _expire(
+    settings: Settings, table: TopicUpkeep, store: Markers | None, hour: Hour, checkpoint: Callable[[str], None]
+) -> int:
     # In this order: a mark promises rows.
-    if (store := markers(settings.archive_url, settings.webhdfs_url)) is not None:
+    if store is not None:
         store.remove(table.topic, hour)
     return patiently(partial(expire_hour, table, hour, checkpoint=checkpoint), settings.archive_patience)

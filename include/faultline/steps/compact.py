@@ -11,7 +11,7 @@ from typing import Any
 
 from faultline.adapters.delta import TableMissing
 from faultline.adapters.delta_upkeep import TopicUpkeep
-from faultline.archive.compact import Merge, closed_before, plan_expiry, plan_merges, small_files
+from faultline.archive.compact import DataFile, Merge, closed_before, plan_expiry, plan_merges, small_files
 from faultline.archive.hours import Hour
 from faultline.archive.rewrite import Merged, merge_files
 from faultline.errors import PermanentError
@@ -112,7 +112,7 @@ def plan_compaction(
         except TableMissing:
             log.info("%s: nothing is archived yet", topic.name)
             continue
-        plan = plan_topic(settings, table, topic, now=now, since=since, until=until, target_mib=target_mib)
+        plan = plan_topic(settings, table.data_files(), topic, now=now, since=since, until=until, target_mib=target_mib)
         log.info(
             "%s: %d hours to merge, %d hours to expire, %d of %d files small",
             topic.name,
@@ -142,7 +142,7 @@ def merge_topic(
     """
     (config,) = archived_topics(settings, [topic])
     table = TopicUpkeep.open(settings.archive_url, topic)
-    plan = plan_topic(settings, table, config, now=now, since=since, until=until, target_mib=target_mib)
+    plan = plan_topic(settings, table.data_files(), config, now=now, since=since, until=until, target_mib=target_mib)
     done: list[Merged] = []
     for merge in plan.merges:
         work = partial(merge_files, table, merge, memory=settings.compact_memory_bytes, checkpoint=checkpoint)
@@ -163,7 +163,7 @@ def merge_topic(
 
 def plan_topic(
     settings: Settings,
-    table: TopicUpkeep,
+    files: Sequence[DataFile],
     topic: TopicConfig,
     *,
     now: datetime,
@@ -171,11 +171,11 @@ def plan_topic(
     until: datetime | None = None,
     target_mib: int | None = None,
 ) -> CompactionPlan:
-    """What there is to do for the topic of a table, in its snapshot."""
-    files = table.data_files()
+    """What there is to do for a topic whose table has these files."""
     target = (target_mib or settings.compact_target_mib) * 2**20
     expired = plan_expiry(files, retention=topic.retention, now=now)
     closed = closed_before(now, settings.archive_lateness)
-    kept = [file for file in files if file.hour not in set(expired)]
+    gone = set(expired)
+    kept = [file for file in files if file.hour not in gone]
     merges = plan_merges(kept, target=target, since=since, until=min(until or closed, closed))
     return CompactionPlan(topic.name, merges, expired, len(files), small_files(files, target=target))

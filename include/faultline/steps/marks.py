@@ -55,7 +55,7 @@ def mark_topic(
     hours = set(hours_between(max(since or now - _MARKED, min(file.hour for file in files).start), complete))
     if since is None:
         hours |= {hour for hour in table.hours_changed_since(now - _MARKED) if hour.end <= complete}
-    plan = plan_topic(settings, table, config, now=now, target_mib=target_mib)
+    plan = plan_topic(settings, files, config, now=now, target_mib=target_mib)
     hours -= {*plan.hours, *plan.expired}
     written = []
     for mark in mark_hours(topic, files, sorted(hours), version=table.version, at=now):
