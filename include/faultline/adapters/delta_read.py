@@ -10,9 +10,9 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from faultline.adapters.delta_errors import table_errors
+from faultline.archive.coordinates import COLUMNS as COORDINATES
 from faultline.archive.table import FileFacts
 
-_COORDINATES = ("kafka_topic_id", "kafka_partition", "kafka_offset")
 _ROWS = 1 << 17
 
 
@@ -66,7 +66,7 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def _ends(actions: pa.Table, kind: str) -> list[tuple[str, int, int] | None]:
-    names = [f"{kind}.{name}" for name in _COORDINATES]
+    names = [f"{kind}.{name}" for name in COORDINATES]
     if not set(names) <= set(actions.column_names):
         return [None] * len(actions)
     rows = zip(*(actions[name].to_pylist() for name in names), strict=True)
@@ -75,7 +75,7 @@ def _ends(actions: pa.Table, kind: str) -> list[tuple[str, int, int] | None]:
 
 def _footer_ends(metadata: Any, choose: Any) -> tuple[str, int, int] | None:
     ends = []
-    for name in _COORDINATES:
+    for name in COORDINATES:
         column = metadata.schema.names.index(name)
         found = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]
         if not found or any(each is None or not each.has_min_max for each in found):

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 COLUMNS = ("kafka_topic_id", "kafka_partition", "kafka_offset")
 
-_Words = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def coordinate_sum(rows: pa.Table) -> CoordinateSum:
     seeds = np.array([_seed(name) for name in ids.dictionary.to_pylist()], np.uint64)
     partitions = rows[COLUMNS[1]].to_numpy().astype(np.uint64)
     offsets = rows[COLUMNS[2]].to_numpy().astype(np.uint64)
-    hashes = _mix(_mix(_seeds_of(ids, seeds) + partitions) + offsets)
+    hashes = mix(mix(_seeds_of(ids, seeds) + partitions) + offsets)
     return CoordinateSum(len(rows), int(hashes.sum(dtype=np.uint64)))
 
 
-def _seeds_of(ids: Any, seeds: _Words) -> _Words:
-    found: _Words = seeds[ids.indices.to_numpy()]
+def _seeds_of(ids: Any, seeds: Words) -> Words:
+    found: Words = seeds[ids.indices.to_numpy()]
     return found
 
 
@@ -51,7 +51,8 @@ def _seed(topic_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(topic_id.encode(), digest_size=8).digest())
 
 
-def _mix(words: _Words) -> _Words:
+def mix(words: Words) -> Words:
+    """Words of which every bit depends on every bit of those given; shape is kept."""
     words = words + np.uint64(0x9E3779B97F4A7C15)
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -15,16 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from faultline.archive.coordinates import Words, mix
 from faultline.archive.ranges import union
 from faultline.model import OffsetRange, TopicPartition
 
 BLOCK = 1 << 16
 COLUMNS = ("kafka_offset", "kafka_timestamp", "kafka_key", "raw")
 
-Words = npt.NDArray[np.uint64]
-# Odd constants of splitmix64 and of Fibonacci hashing: each part of a record weighs differently.
-_ODD = [np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)]
-_SHIFT = np.uint64(29)
+_NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(slots=True)
@@ -60,9 +58,9 @@ class Digests:
 
 def _words(records: pa.Table, offsets: npt.NDArray[np.int64]) -> Words:
     times = records["kafka_timestamp"].cast(pa.int64()).fill_null(-1)
-    word = _mixed(_as_words(offsets) * _ODD[0] + _as_words(times.to_numpy()))
-    for name, odd in zip(("kafka_key", "raw"), _ODD[1:], strict=True):
-        word = _mixed(word + _hashes(records[name]) * odd)
+    word = mix(mix(_as_words(offsets)) + _as_words(times.to_numpy()))
+    for name in ("kafka_key", "raw"):
+        word = mix(word + _hashes(records[name]))
     return word
 
 
@@ -70,12 +68,7 @@ def _hashes(column: pa.ChunkedArray) -> Words:
     """One word per value; null is a value of its own, not the text that stands for it."""
     values = column.to_numpy()
     hashes = pd.util.hash_array(values, categorize=False)
-    return np.where(column.is_null().to_numpy(), _ODD[0], hashes)
-
-
-def _mixed(words: Words) -> Words:
-    words = (words ^ (words >> _SHIFT)) * _ODD[1]
-    return words ^ (words >> _SHIFT)
+    return np.where(column.is_null().to_numpy(), _NULL, hashes)
 
 
 def _as_words(values: npt.NDArray[Any]) -> Words:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from faultline.archive.coordinates import COLUMNS as COORDINATES
 from faultline.archive.coverage import RowCoverage, split
 from faultline.archive.digests import COLUMNS, Digests
 from faultline.archive.findings import Finding
@@ -16,7 +17,6 @@ from faultline.archive.table import ArchiveTable, FileFacts
 from faultline.errors import PermanentError
 from faultline.model import OffsetRange, TopicPartition
 
-_COORDINATES = ("kafka_topic_id", "kafka_partition", "kafka_offset")
 # Small files cost waiting, not computing.
 _THREADS = 8
 
@@ -55,7 +55,7 @@ class RowReader:
             opened = self._table.parquet(file.path)
         except PermanentError as error:
             return Finding("file", None, str(error))
-        columns = dict.fromkeys([*_COORDINATES, *(COLUMNS if self._compare else ())])
+        columns = dict.fromkeys([*COORDINATES, *(COLUMNS if self._compare else ())])
         for batch in opened.batches(list(columns)):
             self._rows(pa.Table.from_batches([batch]))
         if differs(file, opened.facts):
