@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from faultline.archive.attempts import on_newest
 from faultline.archive.hours import Hour
 from faultline.archive.ledger import fold, offsets_of
 from faultline.archive.table import UpkeepTable
-from faultline.errors import Superseded, TransientError
 
 # What ``checkpoint`` is told, in this order. A process may die at any of them.
 EXPIRY_STEPS = ("expiry_planned", "before_expiry_commit", "after_expiry_commit")
 CLEANING_STEPS = ("before_ledger_commit", "after_ledger_commit", "before_vacuum", "after_vacuum")
-
-_ATTEMPTS = 200
 
 
 def expire_hour(table: UpkeepTable, hour: Hour, *, checkpoint: Callable[[str], None] = lambda step: None) -> int:
@@ -23,35 +21,31 @@ def expire_hour(table: UpkeepTable, hour: Hour, *, checkpoint: Callable[[str], N
     No row is rewritten; their coordinates are read, so that the commit can say whose rows are gone on purpose.
     """
     checkpoint("expiry_planned")
-    for _ in range(_ATTEMPTS):
-        table.refresh()
+
+    def expire() -> int:
         files = [file for file in table.data_files() if file.hour == hour]
         if not files:
             return 0
         offsets = offsets_of(table.topic, table.coordinates([file.path for file in files]))
         checkpoint("before_expiry_commit")
-        try:
-            table.expire([hour], files, offsets)
-        except Superseded:
-            continue
+        table.expire([hour], files, offsets)
         checkpoint("after_expiry_commit")
         return sum(file.rows for file in files)
-    raise TransientError(f"{table.topic}, hour {hour}: overtaken by other commits {_ATTEMPTS} times")
+
+    return on_newest(table, f"{table.topic}, hour {hour}", expire)
 
 
 def shorten_log(table: UpkeepTable, *, checkpoint: Callable[[str], None] = lambda step: None) -> None:
     """Write down what the log says of offsets, then let go of its old files."""
-    for _ in range(_ATTEMPTS):
-        table.refresh()
+
+    def sum_up() -> None:
         ledger = fold(table.ledger())
         checkpoint("before_ledger_commit")
-        try:
-            table.sum_up(ledger)
-        except Superseded:
-            continue
-        checkpoint("after_ledger_commit")
-        return table.shorten_log()
-    raise TransientError(f"{table.topic}: overtaken by other commits {_ATTEMPTS} times")
+        table.sum_up(ledger)
+
+    on_newest(table, table.topic, sum_up)
+    checkpoint("after_ledger_commit")
+    table.shorten_log()
 
 
 def vacuum(

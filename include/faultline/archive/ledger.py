@@ -11,26 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from faultline.archive.ranges import to_ranges
+from faultline.archive.ranges import to_ranges, union
 from faultline.archive.table import CommittedRange, Ledger
 from faultline.model import OffsetRange, TopicPartition
 
 
 def fold(ledger: Ledger) -> Ledger:
     """The same, in as few ranges as there can be."""
-    return Ledger(tuple(_fold_commits(ledger.commits)), join(ledger.expired))
-
-
-def join(ranges: Iterable[OffsetRange]) -> tuple[OffsetRange, ...]:
-    """Ranges that touch or overlap become one."""
-    joined: list[OffsetRange] = []
-    for span in sorted(ranges):
-        last = joined[-1] if joined else None
-        if last is not None and last.partition == span.partition and span.start <= last.end:
-            joined[-1] = OffsetRange(span.partition, last.start, max(last.end, span.end))
-        elif len(span):
-            joined.append(span)
-    return tuple(joined)
+    return Ledger(tuple(_fold_commits(ledger.commits)), union(ledger.expired))
 
 
 def offsets_of(topic: str, portions: Iterable[pa.Table]) -> tuple[OffsetRange, ...]:
@@ -42,7 +30,7 @@ def offsets_of(topic: str, portions: Iterable[pa.Table]) -> tuple[OffsetRange, .
             topic_id, number = key["kafka_topic_id"][0].as_py(), key["kafka_partition"][0].as_py()
             offsets = pc.unique(key["kafka_offset_list"][0].values).sort()
             found += to_ranges(TopicPartition(topic, topic_id, number), offsets.to_numpy())
-    return join(found)
+    return union(found)
 
 
 def _fold_commits(commits: Sequence[CommittedRange]) -> Iterator[CommittedRange]:
@@ -62,7 +50,7 @@ def _together(first: CommittedRange, second: CommittedRange) -> CommittedRange:
         max(first.version, second.version),
         OffsetRange(first.range.partition, first.range.start, second.range.end),
         first.rows + second.rows,
-        join((*first.explained, *second.explained)),
+        union((*first.explained, *second.explained)),
         (*first.lost, *second.lost),
         at=max(first.at, second.at),
     )

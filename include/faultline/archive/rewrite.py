@@ -13,11 +13,12 @@ from itertools import groupby
 
 import pyarrow as pa
 
+from faultline.archive.attempts import on_newest
 from faultline.archive.compact import Merge
 from faultline.archive.coordinates import CoordinateSum, coordinate_sum
 from faultline.archive.sorting import sorted_rows
 from faultline.archive.table import StagedFile, UpkeepTable
-from faultline.errors import PermanentError, Superseded, TransientError
+from faultline.errors import PermanentError
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ MERGE_STEPS = ("merge_planned", "merged_rows_read", "merged_staged", "before_mer
 
 _ROW_GROUP = 2**16
 _ROW_GROUP_BYTES = 64 * 2**20
-# Between two looks at the snapshot lies one commit of somebody else: nobody is overtaken so often.
-_ATTEMPTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +109,15 @@ def _commit(
     proof: CoordinateSum,
     checkpoint: Callable[[str], None],
 ) -> Merged | None:
-    for _ in range(_ATTEMPTS):
+    where = f"{table.topic}, hour {merge.hour}"
+
+    def replace() -> Merged | None:
         checkpoint("before_merge_commit")
-        table.refresh()
         if not set(merge.files) <= set(table.data_files()):
-            log.warning("%s, hour %s: files left the table while they were merged", table.topic, merge.hour)
+            log.warning("%s: files left the table while they were merged", where)
             return None
-        try:
-            version = table.replace(merge, files, proof)
-        except Superseded:
-            continue
+        version = table.replace(merge, files, proof)
         checkpoint("after_merge_commit")
         return Merged(merge, len(files), sum(file.size for file in files), version)
-    raise TransientError(f"{table.topic}, hour {merge.hour}: overtaken by other commits {_ATTEMPTS} times")
+
+    return on_newest(table, where, replace)
