@@ -1,10 +1,11 @@
-"""Times as a user writes them: Prometheus durations, and instants in UTC."""
+"""Times as a user writes them: Prometheus durations, instants in UTC, and the names of time zones."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer
 
@@ -55,3 +56,33 @@ def _in_utc(value: object) -> object:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_in_utc)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+
+
+def parse_instant(text: str) -> datetime:
+    """ISO 8601, in UTC where it names no offset; ValueError says what is expected."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"not a time: {text!r}; expected ISO 8601, such as 2026-11-22T12:00") from None
+
+
+def parse_when(text: str, now: datetime) -> datetime:
+    """A time as ``parse_instant`` takes it, or a duration such as 2h: so long before now."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text)
+    except ValueError:
+        expected = "a duration, such as 2h, or ISO 8601, such as 2026-11-22T12:00, in UTC unless it says otherwise"
+        raise ValueError(f"not a time: {text!r}; expected {expected}") from None
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """A time zone by its name; ValueError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"not a time zone: {name!r}; a name such as Europe/Berlin or Asia/Shanghai") from None

@@ -6,11 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from faultline.durations import PositiveDuration
+from faultline.durations import PositiveDuration, parse_zone
 from faultline.line_patterns import COMBINED, group_names, nginx_pattern
 from faultline.yaml_files import StrictModel, load_yaml, nearest
 
@@ -104,10 +103,7 @@ class TopicConfig(StrictModel):
     @field_validator("timezone")
     @classmethod
     def _is_known(cls, timezone: str) -> str:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"not a time zone: {timezone!r}; a name such as Europe/Berlin or Asia/Shanghai") from None
+        parse_zone(timezone)
         return timezone
 
     @field_validator("fields")

@@ -46,6 +46,7 @@ def test_an_instant_is_inside_when_all_that_is_given_holds(
         {"weekdays": ["friday:monday"]},
         {"days_of_month": ["0:40"]},
         {"location": "Moon/Base"},
+        {"location": "America"},
     ],
 )
 def test_what_is_no_interval_is_refused(interval: dict[str, object]) -> None:

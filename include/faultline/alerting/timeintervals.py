@@ -7,10 +7,11 @@ import re
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from faultline.durations import parse_zone
 from faultline.yaml_files import StrictModel
 
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -52,10 +53,7 @@ def _number(text: str, names: tuple[str, ...]) -> int:
 
 
 def _location(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"no such time zone: {name!r}") from None
+    parse_zone(name)
     return name
 
 
@@ -101,7 +99,7 @@ class TimeInterval(StrictModel):
 
     @cached_property
     def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.location)
+        return parse_zone(self.location)
 
 
 class NamedIntervals(StrictModel):

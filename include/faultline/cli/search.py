@@ -92,7 +92,7 @@ def search(
 def parse_request(query: str, since: str, until: str | None) -> tuple[Query, Interval]:
     """What to look for and when; exits with 2 and says where a text is wrong."""
     from faultline.archive.search.parser import QueryError, parse_query
-    from faultline.archive.search.values import parse_when
+    from faultline.durations import parse_when
     from faultline.model import Interval, utc_now
 
     now = utc_now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,7 @@ def compact(
 
     settings, now = read_settings(), utc_now()
     with plain_errors():
-        window = {"since": _time(since, "--since"), "until": _time(until, "--until")}
+        window = {"since": _time(since, now, "--since"), "until": _time(until, now, "--until")}
         plans = plan_compaction(settings, now=now, topics=topic or [], target_mib=target_mib, **window)
         console.print(_plan_table(plans))
         if not dry_run:
@@ -97,19 +98,10 @@ def _mib(size: int) -> str:
     return f"{size / _MIB:,.1f}"
 
 
-def _time(text: str | None, option: str) -> Any:
-    from faultline.durations import parse_duration
-    from faultline.errors import PermanentError
-    from faultline.model import utc_now
-    from faultline.steps.compact import parse_time
+def _time(text: str | None, now: datetime, option: str) -> datetime | None:
+    from faultline.durations import parse_when
 
-    if text is None:
-        return None
     try:
-        return utc_now() - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return parse_time(text)
-    except PermanentError as error:
+        return None if text is None else parse_when(text, now)
+    except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None

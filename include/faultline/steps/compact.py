@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from faultline.adapters.delta_upkeep import TopicUpkeep
 from faultline.archive.compact import DataFile, Merge, closed_before, plan_expiry, plan_merges, small_files
 from faultline.archive.hours import Hour
 from faultline.archive.rewrite import Merged, merge_files
+from faultline.durations import parse_instant
 from faultline.errors import PermanentError
 from faultline.settings import Settings
 from faultline.steps.patience import patiently
@@ -84,10 +85,9 @@ def parse_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise PermanentError(f"not a time in ISO 8601: {text!r}") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return parse_instant(text)
+    except ValueError as error:
+        raise PermanentError(str(error)) from None
 
 
 def _first_hour_closed_after(time: datetime, lateness: timedelta) -> datetime:

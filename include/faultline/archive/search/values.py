@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.archive.search.query import FIELDS, Compare, Field, Kind, Match, Not, Or, Order, Query
-from faultline.durations import parse_duration
+from faultline.durations import parse_instant
 from faultline.records.levels import normalise_level
 from faultline.yaml_files import nearest
 
@@ -62,27 +62,6 @@ def _compare_level(field: Field, order: Order, text: str) -> Query:
     return Or(tuple(Compare(field, "=", each) for each in wanted))
 
 
-def parse_time(text: str) -> datetime:
-    """ISO 8601, in UTC where it names no offset."""
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"not a time: {text!r}; expected ISO 8601, such as 2026-11-22T12:00") from None
-
-
-def parse_when(text: str, now: datetime) -> datetime:
-    """A time as ``parse_time`` takes it, or a duration such as 2h: so long before now."""
-    try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise ValueError(f"not a time: {text!r}; expected a duration, such as 2h, or 2026-11-22T12:00 in UTC") from None
-
-
 def _parse_number(text: str) -> int:
     try:
         number = int(text)
@@ -96,5 +75,5 @@ def _parse_number(text: str) -> int:
 _VALUES: dict[Kind, Callable[[str], str | int | datetime]] = {
     Kind.TEXT: str,
     Kind.NUMBER: _parse_number,
-    Kind.TIME: parse_time,
+    Kind.TIME: parse_instant,
 }
