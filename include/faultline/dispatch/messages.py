@@ -107,7 +107,7 @@ def render(
 
     ``escape_title`` makes the title harmless where the provider shows it.
     """
-    title = _title(notification, style, escape_title)
+    title = title_of(notification, style, escape_title)
     for detail in _DETAILS:
         text = _text(notification, markup, style, detail)
         if limit is None or size(text) <= limit:
@@ -120,7 +120,8 @@ def name(alert: AlertKey) -> str:
     return " ".join([alert.rule, *(f"{label}={value}" for label, value in alert.labels.items())])
 
 
-def _title(notification: Notification, style: Style, escape: Callable[[str], str]) -> str:
+def title_of(notification: Notification, style: Style, escape: Callable[[str], str]) -> str:
+    """The title of its message, made harmless by ``escape``."""
     if style.title is not None:
         try:
             own = render_template(style.title, _variables(notification, style, _FULL), _AS_IT_IS)

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -116,10 +117,11 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def _pieces(secret: str) -> set[str]:
+@lru_cache(maxsize=256)
+def _pieces(secret: str) -> frozenset[str]:
     """The secret, the telling parts of it when it is an address, and how each looks when it is escaped."""
     found = {secret} | {part for part in _parts(secret) if len(part) >= _SHORTEST}
-    return found | {way(piece) for piece in found for way in (quote, quote_plus, unquote, _in_json)}
+    return frozenset(found | {way(piece) for piece in found for way in (quote, quote_plus, unquote, _in_json)})
 
 
 def _parts(secret: str) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import Answer
 from faultline.dispatch.markup import QUOTING, lookalike
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
+from faultline.dispatch.messages import DEFAULT_STYLE, Style, render, title_of
 from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.receivers.chats import HookReceiver
 from faultline.dispatch.text import size
@@ -25,7 +25,7 @@ _BUSY = {-1: None, 45009: _MINUTE, 45033: _MINUTE}
 
 def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[str, Any]:
     """A Markdown message with the title as its first line."""
-    title = f"**{render(notification, QUOTING, style, escape_title=lookalike).title}**\n"
+    title = f"**{title_of(notification, style, lookalike)}**\n"
     text = render(notification, QUOTING, style, limit=CONTENT_BYTES - size(title)).text
     return {"msgtype": "markdown", "markdown": {"content": title + text}}
 
