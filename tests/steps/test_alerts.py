@@ -16,7 +16,8 @@ from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPa
 from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch, begin_watch
 from faultline.steps.evaluator import current_partitions
-from faultline.steps.topics import topics_in_force
+from faultline.steps.last_good import in_force
+from faultline.topicfile import load_topics
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PARTITION = TopicPartition("app-logs", "id-1", 0)
@@ -163,7 +164,7 @@ def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, dat
     with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
         watch.evaluate()
         assert [alert.state for alert in database.alerts()] == [AlertState.FIRING]
-    assert [topic.name for topic in topics_in_force(settings, database).topics] == ["app-logs"]
+    assert [topic.name for topic in in_force(settings.topics_file, load_topics, database).topics] == ["app-logs"]
 
 
 def test_a_good_version_that_an_upgrade_refuses_is_no_crash(

@@ -17,8 +17,8 @@ from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
-from faultline.steps.topics import topics_in_force
-from faultline.topicfile import TopicConfig
+from faultline.steps.last_good import in_force
+from faultline.topicfile import TopicConfig, load_topics
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def count_until(
     counter that was faster, records that retention deleted while they were read (the next round starts behind them).
     What will not pass holds up no other topic: it is raised at the end, if it is still there.
     """
-    topics = [topic for topic in topics_in_force(settings, database).topics if topic.count]
+    topics = [topic for topic in in_force(settings.topics_file, load_topics, database).topics if topic.count]
     counter = _Counter(settings, source, database, clock)
     counter.prune()
     records = 0

@@ -69,6 +69,21 @@ class LastGood(Generic[Value]):
             return None
 
 
+def in_force(path: Path, load: Callable[[str, str], Value], database: Database) -> Value:
+    """What the file says now, or its last good version while it is faulty; ConfigurationError when there is none."""
+    text, unreadable = _read(path)
+    try:
+        if unreadable:
+            raise ConfigurationError([unreadable])
+        return load(text, str(path))
+    except ConfigurationError as error:
+        good = database.last_good_rules(str(path))
+        if good is None:
+            raise
+        log.error("The last good version of %s stays in force. Faults:\n%s", path, error)
+        return load(good.text, str(path))
+
+
 def _read(path: Path) -> tuple[str, Fault | None]:
     try:
         return path.read_text(encoding="utf-8"), None

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from faultline.adapters.database import Database
-from faultline.alerting.rules import Rules, load_rules
+from faultline.alerting.rules import load_rules
 from faultline.archive.table import Loss
 from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.receivers import build_receivers, targets_of
-from faultline.errors import ConfigurationError, PermanentError, TransientError
+from faultline.errors import PermanentError, TransientError
 from faultline.settings import Settings
+from faultline.steps.last_good import in_force
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def tell_operators(
     """
     try:
         with Database(settings.database_url) as database:
-            rules = _rules(settings, database)
+            rules = in_force(settings.rules_file, load_rules, database)
             if (receiver := rules.file.route.receiver) is None:
                 raise PermanentError(f"the root route of {settings.rules_file} has no receiver")
             notification = meta_notification(alert, labels, summary, identity=identity, receiver=receiver, at=at)
@@ -51,14 +52,3 @@ def tell_operators(
         log.warning("nobody could be told that %s: %s", summary, error)
         return False
     return True
-
-
-def _rules(settings: Settings, database: Database) -> Rules:
-    """The rules in force: the file, or while that is faulty its last good version."""
-    file = settings.rules_file
-    try:
-        return load_rules(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError, ConfigurationError):
-        if (good := database.last_good_rules(str(file))) is None:
-            raise PermanentError(f"there is no good version of {file}") from None
-        return load_rules(good.text, str(file))

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from faultline.errors import ConfigurationError, Fault, PermanentError
 from faultline.settings import Settings
 from faultline.topicfile import TopicConfig, TopicsFile, load_topics
-
-if TYPE_CHECKING:
-    from faultline.adapters.database import Database
-
-log = logging.getLogger(__name__)
 
 
 def topics_of(settings: Settings) -> TopicsFile:
@@ -23,18 +16,6 @@ def topics_of(settings: Settings) -> TopicsFile:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([Fault(str(settings.topics_file), 0, f"cannot be read: {error}")]) from error
     return load_topics(text, str(settings.topics_file))
-
-
-def topics_in_force(settings: Settings, database: Database) -> TopicsFile:
-    """``topics.yaml``, or while that is faulty its last good version; ConfigurationError when there never was one."""
-    try:
-        return topics_of(settings)
-    except ConfigurationError as error:
-        good = database.last_good_rules(str(settings.topics_file))
-        if good is None:
-            raise
-        log.error("The last good version of %s stays in force. Faults:\n%s", settings.topics_file, error)
-        return load_topics(good.text, str(settings.topics_file))
 
 
 def archived_topics(settings: Settings, names: Sequence[str] = ()) -> list[TopicConfig]:
