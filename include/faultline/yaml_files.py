@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,14 @@ class StrictModel(BaseModel):
     """Base of every model read from a file: unknown fields are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_text(path: Path) -> str:
+    """The file's text in UTF-8; ConfigurationError when there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Fault(str(path), 0, f"cannot be read: {error}")]) from error
 
 
 def load_yaml(model: type[Model], text: str, file: str) -> Model:

@@ -38,8 +38,9 @@ def check(
     """Check the rules and topics files; prints every fault as file:line: message."""
     from faultline.alerting.rules import Rules, load_rules
     from faultline.alerting.warnings import find_warnings
-    from faultline.errors import ConfigurationError, Fault
+    from faultline.errors import ConfigurationError
     from faultline.topicfile import load_topics
+    from faultline.yaml_files import read_text
 
     found: list[Found] = []
     good: list[str] = []
@@ -48,10 +49,8 @@ def check(
         (topics or read_settings().topics_file, load_topics),
     ):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path)
             loaded = load(text, str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            found.append(Found(Fault(str(path), 0, f"cannot be read: {error}")))
         except ConfigurationError as error:
             found.extend(map(Found, error.faults))
         else:
@@ -87,14 +86,13 @@ def rehearse_files(
     """Run rules, chains and dispatch over the stories of test files, and compare with what they expect."""
     from faultline.alerting.rehearsal import TestResult, as_json, as_lines, rehearse
     from faultline.errors import ConfigurationError
+    from faultline.yaml_files import read_text
 
     results: list[TestResult] = []
     faults: list[str] = []
     for file in files:
         try:
-            found = rehearse(file.read_text(encoding="utf-8"), str(file), _beside(file))
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{file}:0: cannot be read: {error}")
+            found = rehearse(read_text(file), str(file), _beside(file))
         except ConfigurationError as error:
             faults.extend(map(str, error.faults))
         else:
@@ -131,14 +129,11 @@ def try_format(
 
 
 def _topic(name: str, path: Path) -> TopicConfig:
-    from faultline.errors import ConfigurationError, Fault, PermanentError
+    from faultline.errors import PermanentError
     from faultline.topicfile import load_topics
-    from faultline.yaml_files import nearest
+    from faultline.yaml_files import nearest, read_text
 
-    try:
-        known = {topic.name: topic for topic in load_topics(path.read_text(encoding="utf-8"), str(path)).topics}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Fault(str(path), 0, f"cannot be read: {error}")]) from error
+    known = {topic.name: topic for topic in load_topics(read_text(path), str(path)).topics}
     if name not in known:
         raise PermanentError(f"{path} has no topic {name!r}{nearest(name, known)}")
     return known[name]
@@ -146,4 +141,6 @@ def _topic(name: str, path: Path) -> TopicConfig:
 
 def _beside(file: Path) -> Callable[[str], str]:
     """Reads what a file names: relative to the file's own folder."""
-    return lambda name: (file.parent / name).read_text(encoding="utf-8")
+    from faultline.yaml_files import read_text
+
+    return lambda name: read_text(file.parent / name)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from faultline.adapters.database import Database
 from faultline.errors import ConfigurationError, Fault
+from faultline.yaml_files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +72,8 @@ class LastGood(Generic[Value]):
 
 def in_force(path: Path, load: Callable[[str, str], Value], database: Database) -> Value:
     """What the file says now, or its last good version while it is faulty; ConfigurationError when there is none."""
-    text, unreadable = _read(path)
     try:
-        if unreadable:
-            raise ConfigurationError([unreadable])
-        return load(text, str(path))
+        return load(read_text(path), str(path))
     except ConfigurationError as error:
         good = database.last_good_rules(str(path))
         if good is None:
@@ -86,6 +84,6 @@ def in_force(path: Path, load: Callable[[str, str], Value], database: Database) 
 
 def _read(path: Path) -> tuple[str, Fault | None]:
     try:
-        return path.read_text(encoding="utf-8"), None
-    except (OSError, UnicodeDecodeError) as error:
-        return str(error), Fault(str(path), 0, f"cannot be read: {error}")
+        return read_text(path), None
+    except ConfigurationError as error:
+        return str(error), error.faults[0]

@@ -13,18 +13,15 @@ from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import PermanentError
 from faultline.model import Notification
 from faultline.settings import Settings
-from faultline.yaml_files import nearest
+from faultline.yaml_files import nearest, read_text
 
 
 def send_test(
     settings: Settings, receiver: str, *, at: datetime, connections: Connections = environment_connection
 ) -> list[tuple[str, Delivery]]:
     """What each channel of the receiver answered to a marked test message; PermanentError when there is no such one."""
-    try:
-        text = settings.rules_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PermanentError(f"{settings.rules_file} cannot be read: {error}") from error
-    receivers = build_receivers(load_rules(text, str(settings.rules_file)), connections, settings.ui_url)
+    rules = load_rules(read_text(settings.rules_file), str(settings.rules_file))
+    receivers = build_receivers(rules, connections, settings.ui_url)
     if receiver not in receivers:
         known = ", ".join(receivers)
         raise PermanentError(f"no receiver {receiver!r}{nearest(receiver, receivers)}; there are {known}")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from faultline.errors import ConfigurationError, Fault, PermanentError
+from faultline.errors import PermanentError
 from faultline.settings import Settings
 from faultline.topicfile import TopicConfig, TopicsFile, load_topics
+from faultline.yaml_files import read_text
 
 
 def topics_of(settings: Settings) -> TopicsFile:
     """``topics.yaml``; ConfigurationError when it cannot be read."""
-    try:
-        text = settings.topics_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Fault(str(settings.topics_file), 0, f"cannot be read: {error}")]) from error
-    return load_topics(text, str(settings.topics_file))
+    return load_topics(read_text(settings.topics_file), str(settings.topics_file))
 
 
 def archived_topics(settings: Settings, names: Sequence[str] = ()) -> list[TopicConfig]:
