@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 from faultline.cli import app
 from faultline.testing.records import raw_table
 from tests.archive.search.brute import append
+from tests.processes import Started
 
 # Brokers delete what is old.
 LATELY = datetime.now(UTC).replace(microsecond=123000) - timedelta(hours=1)
@@ -146,7 +147,7 @@ def test_what_the_broker_refuses_is_counted_and_the_rest_arrives(archived: str, 
 
 def test_ctrl_c_says_how_to_go_on(archived: str, kafka: str, again: str) -> None:
     command = [str(Path(sys.executable).with_name("faultline")), "replay", "--since", "2h", "--to", f"kafka://{again}"]
-    with subprocess.Popen([*command, "--yes", "--rate", "0.5"], stderr=subprocess.PIPE, text=True) as slow:
+    with Started([*command, "--yes", "--rate", "0.5"], stderr=subprocess.PIPE, text=True) as slow:
         assert slow.stderr is not None
         slow.stderr.readline()
         end = time.monotonic() + 30

@@ -21,6 +21,7 @@ from faultline.adapters.delta import TopicTable
 from faultline.cli import app
 from faultline.testing.records import NOON, raw_table
 from tests.archive.search.brute import append
+from tests.processes import Started
 from tests.servers import HdfsServer
 
 HOSTILE = "card \x1b[2J\u202e refused\nrm -rf /"
@@ -64,7 +65,7 @@ def in_a_terminal(*arguments: str) -> str:
     """What a terminal of 90 columns is sent on stdout."""
     reader, writer = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
-    with subprocess.Popen(command(*arguments), stdout=writer, stderr=subprocess.DEVNULL, env=environment):
+    with Started(command(*arguments), stdout=writer, stderr=subprocess.DEVNULL, env=environment):
         os.close(writer)
         received = b""
         try:
@@ -234,7 +235,7 @@ def test_a_search_does_not_wait_for_pandas_to_be_imported(archived: Path) -> Non
 
 def test_a_reader_that_goes_away_ends_the_search_quietly(archived: Path) -> None:
     append(str(archived / "archive"), raw_table([record(0, RECORDS[0])] * 20_000, start=5), "app-logs")
-    with subprocess.Popen(command(*DAY), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
+    with Started(command(*DAY), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
         assert search.stdout is not None
         assert search.stderr is not None
         search.stdout.readline()
@@ -245,7 +246,7 @@ def test_a_reader_that_goes_away_ends_the_search_quietly(archived: Path) -> None
 def test_follow_gives_the_newest_then_each_new_record_once_and_ends_by_ctrl_c(archived: Path) -> None:
     url = str(archived / "archive")
     follow = command("checkout", *DAY, "--follow", "--limit", "1", "--format", "raw")
-    with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
+    with Started(follow, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
         assert search.stdout is not None
         assert search.stderr is not None
         assert search.stdout.readline() == VALUES[1] + b"\n"

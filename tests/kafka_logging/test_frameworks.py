@@ -20,6 +20,7 @@ import pytest
 from dev.ports import free_ports
 from dev.programs import wait_until
 from tests.kafka_logging.broker import new_topic, read_all
+from tests.processes import Started
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "handler.md").read_text(encoding="utf-8")
 
@@ -102,7 +103,7 @@ def gunicorn(folder: Path, *options: str) -> Iterator[Web]:
     command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "2", "--no-control-socket"]
     command += ["--graceful-timeout", "5", *options, "shop:app"]
     log = folder / "gunicorn.log"
-    with log.open("wb") as file, subprocess.Popen(command, cwd=folder, stdout=file, stderr=file) as process:
+    with log.open("wb") as file, Started(command, cwd=folder, stdout=file, stderr=file) as process:
         web = Web(process, port)
         try:
             wait_until(web.answers, "gunicorn", log, web.alive)

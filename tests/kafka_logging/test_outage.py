@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.kafka_logging.broker import new_topic, read, read_all
+from tests.processes import Started
 from tests.servers import KafkaServer
 
 # Logs as many records as a line on stdin says, and answers with its numbers; "close" ends it, as does the end of stdin.
@@ -87,7 +88,7 @@ class Application:
 @contextmanager
 def application(bootstrap: str, topic: str, **options: Any) -> Iterator[Application]:
     arguments = json.dumps({"hosts_list": bootstrap, "topic": topic, "rate_limit": None, **options})
-    with subprocess.Popen(
+    with Started(
         [sys.executable, "-c", APPLICATION, arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
@@ -176,7 +177,7 @@ while True:
     time.sleep(0.001)
 """
     command = [sys.executable, "-c", program, kafka, topic]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Started(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         moments = [process.stdout.readline().split() for _ in range(500)]
         os.kill(process.pid, signal.SIGKILL)

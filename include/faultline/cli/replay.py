@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from faultline.cli.common import Topics, kafka_source, plain_errors, read_settings
 from faultline.cli.records import format_time
-from faultline.cli.scanning import Scan
+from faultline.cli.scanning import CtrlC, Scan
 from faultline.cli.search import parse_request
 from faultline.cli.spared import spare_pandas
 
@@ -96,10 +96,12 @@ def _follow(steps: Iterator[Replayed], extent: Extent) -> None:
     from faultline.archive.replay import Replayed
 
     done, interrupted = Replayed(), False
+    ctrl_c = CtrlC()
     try:
-        with _bar() as bar:
+        with ctrl_c.heard(), _bar() as bar:
             task = bar.add_task("Replaying", total=extent.records)
             for done in steps:
+                ctrl_c.check()
                 bar.update(task, completed=done.delivered + done.failed)
     except KeyboardInterrupt:
         interrupted = True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,12 +23,47 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
+class CtrlC:
+    """While it lasts, Ctrl-C raises KeyboardInterrupt, at the latest at the next ``check``.
+
+    Python drops an exception that is raised in a weak reference's callback, as pools of threads have them.
+    """
+
+    def __init__(self) -> None:
+        self._pressed = False
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Handle SIGINT, unless whoever started the program has it ignored."""
+        before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+        if before is signal.SIG_IGN:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._press)
+        sys.unraisablehook = lambda raised: None if raised.exc_type is KeyboardInterrupt else hook(raised)
+        try:
+            yield
+        finally:
+            sys.unraisablehook = hook
+            signal.signal(signal.SIGINT, before)
+
+    def check(self) -> None:
+        """KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._pressed:
+            raise KeyboardInterrupt
+
+    def _press(self, number: int, frame: FrameType | None) -> None:
+        self._pressed = True
+        raise KeyboardInterrupt
+
+
 class Scan:
     """Shows how far a search is while the terminal has nothing else to show; ``write`` puts lines on stdout."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.errors = Console(stderr=True)
+        self.ctrl_c = CtrlC()
         self._started = time.monotonic()
         self._spinner = Spinner("dots")
         self._live = Live(
@@ -43,7 +80,7 @@ class Scan:
     def running(self) -> Iterator[None]:
         """While it lasts, progress is shown; interrupted it exits 130, and quietly when nobody reads on."""
         try:
-            with contextlib.ExitStack() as stack:
+            with self.ctrl_c.heard(), contextlib.ExitStack() as stack:
                 if self.errors.is_terminal:
                     stack.enter_context(self._live)
                 yield
@@ -57,6 +94,7 @@ class Scan:
 
     def write(self, lines: Iterable[bytes]) -> None:
         """At once, so that a pipe has them."""
+        self.ctrl_c.check()
         out = sys.stdout.buffer
         if self._same_screen:
             self._live.stop()

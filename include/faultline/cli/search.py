@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-import threading
+import time
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -138,8 +138,12 @@ def _print_following(
     found = list(find(topics, wanted, scan.progress))
     if found:
         writer.print(pa.concat_tables(found)[::-1])
-    pause = threading.Event()
-    for rows in follow_topics(topics, query, wanted.columns, lambda: pause.wait(_FOLLOW_EVERY)):
+
+    def pause() -> None:
+        scan.ctrl_c.check()
+        time.sleep(_FOLLOW_EVERY)
+
+    for rows in follow_topics(topics, query, wanted.columns, pause):
         writer.print(rows)
 
 
