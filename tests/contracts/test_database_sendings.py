@@ -101,5 +101,5 @@ def test_the_outbox_is_listed_newest_first_and_by_choice(choose: dict[str, objec
     for leased in lease(database):
         database.record_delivery(leased, DEAD, NOON)
     listed: Callable[..., list[object]] = database.recent_notifications
-    assert [row.episode for row in listed(**choose)] == ["e2", "e1"]
+    assert [row.notification.episode for row in listed(**choose)] == ["e2", "e1"]
     assert listed(states=[OutboxState.DELIVERED]) == []

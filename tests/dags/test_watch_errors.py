@@ -58,4 +58,4 @@ def test_a_run_counts_what_is_new_and_pages_only_for_the_cause(topic: str, kafka
             "CheckoutFailed": "suppressed",
         }
         [sent] = [each for each in database.recent_notifications() if each.state == OutboxState.DELIVERED]
-        assert sent.kind == "firing"
+        assert sent.notification.kind == "firing"

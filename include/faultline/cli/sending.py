@@ -11,8 +11,7 @@ from rich.table import Table
 from faultline.cli.common import console, plain_errors, read_settings
 
 if TYPE_CHECKING:
-    from faultline.adapters.database import Sent
-    from faultline.dispatch.delivery import Delivery
+    from faultline.dispatch.delivery import Delivery, Sent
 
 app = typer.Typer()
 outbox = typer.Typer(no_args_is_help=True, help="What was sent, what waits, and what could not be delivered.")
@@ -69,9 +68,9 @@ def _table(rows: list[Sent]) -> Table:
 
     table = Table("Created (UTC)", "State", "Target", "Notification", "Attempts", "The provider said")
     for row in rows:
-        said = " ".join(part for part in (row.provider_code, row.provider_message) if part)
-        cells = (row.state, one_line(row.target), one_line(row.key), str(row.attempts), one_line(said))
-        table.add_row(f"{row.created_at:%Y-%m-%d %H:%M:%S}", *map(escape, cells))
+        told = row.notification
+        cells = (row.state, one_line(row.target), one_line(told.key), str(row.attempts), one_line(row.answer))
+        table.add_row(f"{told.created_at:%Y-%m-%d %H:%M:%S}", *map(escape, cells))
     return table
 
 

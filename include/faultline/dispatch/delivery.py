@@ -49,6 +49,25 @@ class Leased:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """One row of the outbox: what became of a notification at one target. ``due_at`` is when a loan runs out, too."""
+
+    notification: Notification
+    target: str
+    state: OutboxState
+    attempts: int
+    due_at: datetime
+    finished_at: datetime | None
+    provider_code: str | None
+    provider_message: str | None
+
+    @property
+    def answer(self) -> str:
+        """What the provider said last; empty when it has said nothing."""
+        return " ".join(part for part in (self.provider_code, self.provider_message) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the outbox is to remember of an attempt: delivered, dead, or retry not before ``not_before``."""
 

@@ -12,19 +12,20 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from faultline.adapters.database import counting, evaluating, outbox, rulebook, sending, status
+from faultline.adapters.database import counting, evaluating, history, outbox, rulebook, sending, status
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
-from faultline.adapters.database.status import Counted, Sent
+from faultline.adapters.database.status import Counted
 from faultline.alerting.alerts import Alert, Evaluation, Term
-from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Telling
+from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
+from faultline.dispatch.story import History
 from faultline.errors import Fault
 from faultline.model import ErrorCount, Notification, OffsetRange, TopicPartition
 
-__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "RuleVersion", "Sent"]
+__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "RuleVersion"]
 
 
 def ignore(_step: str) -> None:
@@ -237,3 +238,27 @@ class Database:
         """The latest rows of the outbox, newest first; of these states and this target only, where given."""
         with reading(self._engine) as connection:
             return status.recent_notifications(connection, limit, states, target)
+
+    # What was.
+
+    def rules_with_alerts(self) -> list[str]:
+        """The names of every rule that ever had an episode."""
+        with reading(self._engine) as connection:
+            return history.rules_with_alerts(connection)
+
+    def episodes(
+        self, rule: str, labels: Mapping[str, str], at: datetime | None = None, limit: int = 20
+    ) -> list[Alert]:
+        """Episodes of alerts of the rule that have these labels, newest first; with ``at`` those that ran then."""
+        with reading(self._engine) as connection:
+            return history.episodes(connection, rule, labels, at, limit)
+
+    def episodes_by_id(self, start: str, limit: int = 20) -> list[Alert]:
+        """Episodes whose id starts so, newest first."""
+        with reading(self._engine) as connection:
+            return history.episodes_by_id(connection, start, limit)
+
+    def history(self, alert: Alert) -> History:
+        """Everything recorded of the episode but its counts."""
+        with reading(self._engine) as connection:
+            return history.history(connection, alert)

@@ -17,7 +17,7 @@ from sqlalchemy import literal as const
 from faultline.adapters.database.connect import insert_or_ignore
 from faultline.adapters.database.stored import NOTIFICATION, to_json
 from faultline.adapters.database.tables import outbox
-from faultline.dispatch.delivery import Leased, OutboxState, Outcome
+from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent
 from faultline.model import Notification, NotificationKind
 
 log = logging.getLogger(__name__)
@@ -169,3 +169,17 @@ def requeue_dead(connection: Connection, at: datetime, keys: Sequence[str], targ
 
 def _leased(row: Any) -> Leased:
     return Leased(NOTIFICATION.validate_json(row.body), row.target, row.attempts + 1)
+
+
+def sent(row: Any) -> Sent:
+    """A whole row of the table as a value."""
+    return Sent(
+        notification=NOTIFICATION.validate_json(row.body),
+        target=row.target,
+        state=OutboxState(row.state),
+        attempts=row.attempts,
+        due_at=row.due_at,
+        finished_at=row.finished_at,
+        provider_code=row.provider_code,
+        provider_message=row.provider_message,
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from faultline.adapters.database.outbox import sent
 from faultline.adapters.database.tables import counts, outbox, positions
-from faultline.dispatch.delivery import OutboxState
+from faultline.dispatch.delivery import OutboxState, Sent
 from faultline.model import TopicPartition
 
 
@@ -21,22 +21,6 @@ class Counted:
     partition: TopicPartition
     next_offset: int
     complete_to: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One row of the outbox: what became of a notification at one target."""
-
-    key: str
-    target: str
-    episode: str
-    kind: str
-    state: OutboxState
-    attempts: int
-    created_at: datetime
-    finished_at: datetime | None
-    provider_code: str | None
-    provider_message: str | None
 
 
 def counted(connection: Connection) -> list[Counted]:
@@ -67,19 +51,4 @@ def recent_notifications(
     where: list[ColumnElement[bool]] = [outbox.c.state.in_(states)] if states else []
     where += [outbox.c.target == target] if target else []
     rows = connection.execute(select(outbox).where(*where).order_by(outbox.c.id.desc()).limit(limit))
-    return [_sent(row) for row in rows]
-
-
-def _sent(row: Any) -> Sent:
-    return Sent(
-        key=row.key,
-        target=row.target,
-        episode=row.episode,
-        kind=row.kind,
-        state=OutboxState(row.state),
-        attempts=row.attempts,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        provider_code=row.provider_code,
-        provider_message=row.provider_message,
-    )
+    return [sent(row) for row in rows]

@@ -1,0 +1,173 @@
+"""Why an alert was sent, or was not: the story of one episode, put together from what was recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from faultline.alerting.alerts import Alert, MuteReason, Suppression
+from faultline.alerting.measures import Sight, is_over
+from faultline.alerting.rulekinds import BaseRule, CardinalityRule, PercentageRule, SpikeRule
+from faultline.alerting.tallies import Tallies, Tally
+from faultline.alerting.windows import floor, window_width
+from faultline.dispatch.delivery import OutboxState, Sent
+from faultline.model import AlertState, ErrorCount, Interval, NotificationKind, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is recorded of an episode; ``named`` are messages about its causes that list it among their effects."""
+
+    alert: Alert
+    transitions: tuple[Transition, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    named: tuple[Sent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A bucket: its records, what the window that ends with it came to in the rule's terms, and if that was over."""
+
+    start: datetime
+    count: int
+    window: str
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the time line, and what is to be said below it."""
+
+    at: datetime
+    what: str
+    details: tuple[str, ...] = ()
+
+
+def ran_at(alert: Alert, at: datetime) -> bool:
+    """Whether the episode was going on then."""
+    return alert.starts_at <= at and (alert.live or at <= _ended(alert))
+
+
+def counted_in(alert: Alert, rule: BaseRule, bucket: timedelta, until: datetime) -> Interval:
+    """The event time whose counts made the episode begin and end; of one that goes on, ``until`` then."""
+    last = until if alert.live else _ended(alert)
+    return Interval(alert.starts_at - window_width(rule, bucket), max(floor(last, bucket) + bucket, alert.starts_at))
+
+
+def measure(
+    history: History,
+    rule: BaseRule,
+    counts: Iterable[ErrorCount],
+    span: Interval,
+    *,
+    bucket: timedelta,
+    closed: datetime | None,
+    watched: datetime | None,
+) -> tuple[Measured, ...]:
+    """The buckets in which there were records, or with which the rule's threshold was crossed either way.
+
+    ``counts`` reach back from the span as far as the rule looks; what is before ``closed`` is final.
+    """
+    tallies = Tallies([rule])
+    tallies.add(counts)
+    tally = tallies.of[rule.alert].get(history.alert.key, Tally())
+    width, over, start, found = window_width(rule, bucket), False, span.start, []
+    while start < span.end:
+        end = start + bucket
+        was, over = over, is_over(rule, tally, end, Sight(width, closed, watched, over))
+        count = tally.total(start, end)
+        if count or over != was:
+            found.append(Measured(start, count, _in_words(rule, tally, end, width), over))
+        start = end
+    return tuple(found)
+
+
+def conclude(history: History) -> str:
+    """The answer in a sentence: who was told, or why nobody was."""
+    pages = [each for each in history.sent if each.notification.kind is not NotificationKind.RESOLVED]
+    delivered = _targets(each for each in pages if each.state is OutboxState.DELIVERED)
+    dead = [each for each in pages if each.state is OutboxState.DEAD]
+    waiting = [each for each in pages if each.state in (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)]
+    lost = f" Given up for {_targets(dead)}: {dead[-1].answer or 'no answer'}." if dead else ""
+    if delivered:
+        return f"Told: {delivered}.{lost}"
+    if waiting:
+        return f"Nobody has been told yet: its message waits to be sent to {_targets(waiting)}.{lost}"
+    if dead:
+        return f"Nobody was told.{lost}"
+    if pages:
+        return "Nobody was told: it began and ended before a message could be sent."
+    return _why_not_sent(history)
+
+
+def time_line(history: History) -> list[Event]:
+    """Every transition, suppression and message in the order of time."""
+    steps = [Event(step.at, f"{step.source} → {step.target}", (step.reason,)) for step in history.transitions]
+    kept = [event for row in history.suppressions for event in _suppressed(row)]
+    sent = [_sending(each) for each in history.sent]
+    sent += [_sending(each, f" about {each.notification.alert.alert}, naming this alert") for each in history.named]
+    return sorted([*steps, *kept, *sent], key=lambda event: event.at)
+
+
+def _why_not_sent(history: History) -> str:
+    alert = history.alert
+    reason = history.transitions[-1].reason if history.transitions else "no transition is recorded"
+    if alert.state is AlertState.FIRING:
+        return "Nobody has been told yet: its route's group_wait is not over, or its receiver has no channels."
+    if alert.live and not alert.muted:
+        return f"Nobody has been told yet: it is {alert.state} ({reason})."
+    if any(step.target is AlertState.FIRING for step in history.transitions):
+        return "Nobody was told: it was firing, but no message was made; its receiver has no channels."
+    if not history.suppressions:
+        return f"Nobody was told: it is {alert.state} ({reason})."
+    row, now = history.suppressions[-1], "it is" if alert.live else "it was"
+    if row.reason is not MuteReason.CHAIN or not row.causes:
+        return f"Nobody was told: {now} kept back by a {_words(row.reason)}."
+    told = _targets(each for each in history.named if each.state is OutboxState.DELIVERED)
+    by = f"a message about its cause names it, sent to {told}" if told else "no message that was delivered names it"
+    return f"Nobody was told of it by itself: {now} explained by {row.causes[0].alert}; {by}."
+
+
+def _suppressed(row: Suppression) -> Iterator[Event]:
+    ways = [f"by {cause.alert}, along {' → '.join(cause.path)}" for cause in row.causes]
+    yield Event(row.starts_at, f"kept back by a {_words(row.reason)}", (*ways, f"rules version {row.rules_hash}"))
+    if row.ends_at is not None:
+        yield Event(row.ends_at, f"no longer kept back: {row.outcome}", (f"{row.count:,} records by then",))
+
+
+def _sending(each: Sent, about: str = "") -> Event:
+    told = each.notification
+    became = f"{each.state}, {each.attempts} attempt{'' if each.attempts == 1 else 's'}"
+    if each.finished_at is not None:
+        became += f", {each.finished_at:%Y-%m-%d %H:%M:%S}"
+    elif each.state is OutboxState.RETRY:
+        became += f", again from {each.due_at:%Y-%m-%d %H:%M:%S}"
+    said = (f"the provider said: {each.answer}",) if each.answer else ()
+    return Event(told.created_at, f"{told.kind} message to {each.target}{about}", (told.reason, became, *said))
+
+
+def _in_words(rule: BaseRule, tally: Tally, end: datetime, width: timedelta) -> str:
+    total = tally.total(end - width, end)
+    match rule:
+        case PercentageRule():
+            return f"{100 * tally.hits(end - width, end) / total:.3g}% of {total:,}" if total else "0"
+        case CardinalityRule():
+            values = tally.distinct(end - width, end)
+            return f"{values:,} value{'' if values == 1 else 's'}"
+        case SpikeRule():
+            return f"{total:,} after {tally.total(end - 2 * width, end - width):,}"
+    return f"{total:,}"
+
+
+def _words(reason: MuteReason) -> str:
+    return reason.replace("_", " ")
+
+
+def _targets(sent: Iterable[Sent]) -> str:
+    return ", ".join(dict.fromkeys(each.target for each in sent))
+
+
+def _ended(alert: Alert) -> datetime:
+    return alert.ends_at or alert.cleared_at or alert.last_seen or alert.starts_at
