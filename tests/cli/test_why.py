@@ -87,7 +87,7 @@ Nobody was told of it by itself: it was explained by DbDown{environment="prod\u0
 
 Episode 54ea427a7b34fe93-20261122T120030Z: began 2026-11-22 12:00:30, ended 2026-11-22 12:01:40, 9 records. Times are UTC.
 
-Threshold: 5 in 1m, by the rules in force, version VERSION
+Threshold: 5 in 1m, by the rules of then, version VERSION
 Bucket of 10s            records           last 1m
   2026-11-22 12:00:30          6                 6  over the threshold
   2026-11-22 12:00:40          3                 9  over the threshold
@@ -142,13 +142,22 @@ def test_for_programs_everything_is_json_without_a_control_character(story: Stor
     assert said.replace("\n", "").isprintable()
 
 
-def test_rules_that_changed_or_are_gone_are_said(story: Story) -> None:
+def test_what_was_kept_back_is_measured_by_the_rules_of_then_and_a_page_by_those_in_force(story: Story) -> None:
     story.settings.rules_file.write_text(RULES.replace("num_events: 5", "num_events: 8"))
-    said = run("CheckoutFailed")[1]
-    assert "The rules have changed since then" in said
-    assert "Threshold: 8 in 1m" in said
+    assert f"Threshold: 5 in 1m, by the rules of then, version {load_rules(RULES).hash}" in run("CheckoutFailed")[1]
+    said = run("DbDown")[1]
+    assert "Threshold: 8 in 1m, by the rules in force now" in said
+    assert "The rules have changed since then: its messages name another threshold." in said
+
+
+def test_rules_that_are_gone_leave_the_story_without_counts(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     story.settings.rules_file.write_text("groups: []\nroute: {receiver: ops}\nreceivers: [{name: ops}]")
-    assert "Counts: the rules in force have no CheckoutFailed" in run("CheckoutFailed")[1]
+    code, said = run("DbDown")
+    assert (code, "the rules in force now have no DbDown" in said) == (0, True)
+    monkeypatch.setenv("FAULTLINE_RULES_FILE", str(story.settings.rules_file.with_name("missing.yaml")))
+    code, said = run("DbDown")
+    assert (code, "no rules can be read" in said) == (0, True)
+    assert "firing → resolved" in said
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from faultline.adapters.database import Database
+from faultline.adapters.database import Database, RuleVersion
 from faultline.alerting.alerts import Alert, Cause, Evaluation, Suppression
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertKey, AlertState, Labels, Notification, Transition
@@ -90,3 +90,10 @@ def test_a_history_has_what_happened_to_the_episode_and_where_its_cause_s_messag
         (messages[2], OutboxState.QUEUED, 0)
     ]
     assert [each.notification for each in found.named] == [messages[0]]
+
+
+def test_a_version_of_the_rules_that_was_in_force_once_is_found_by_its_hash(database: Database) -> None:
+    database.record_rules("rules.yaml", "old", "hash-1", (), NOON)
+    database.record_rules("rules.yaml", "new", "hash-2", (), NOON + SECOND)
+    assert database.rules_version("hash-1") == RuleVersion("rules.yaml", "old", "hash-1", NOON)
+    assert database.rules_version("hash-3") is None

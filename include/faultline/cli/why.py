@@ -80,12 +80,16 @@ def _counts(story: Why) -> Iterator[str]:
     from faultline.durations import format_duration
 
     rule, rows = story.rule, story.counts
-    if rule is None:
-        yield f"Counts: the rules in force have no {story.history.alert.key.rule}, so its threshold is not known."
+    if story.rules_hash is None:
+        yield "Counts: no rules can be read, so the threshold is not known; see faultline check."
         return
-    yield f"Threshold: {rule.threshold}, by the rules in force, version {story.rules_hash}"
-    if any(row.rules_hash != story.rules_hash for row in story.history.suppressions):
-        yield "The rules have changed since then: the threshold may have been another one."
+    whose = "rules of then" if story.of_then else "rules in force now"
+    if rule is None:
+        yield f"Counts: the {whose} have no {story.history.alert.key.rule}, so its threshold is not known."
+        return
+    yield f"Threshold: {rule.threshold}, by the {whose}, version {story.rules_hash}"
+    if any(each.notification.alert.threshold != rule.threshold for each in story.history.sent):
+        yield "The rules have changed since then: its messages name another threshold."
     if not rows:
         yield "Counts: none are stored of that time."
         return
@@ -113,6 +117,7 @@ def _json(story: Why, others: Sequence[Alert]) -> str:
         "conclusion": conclude(story.history),
         "threshold": rule.threshold if rule else None,
         "rules_hash": story.rules_hash,
+        "rules_of_then": story.of_then,
         "bucket_seconds": story.bucket.total_seconds(),
         "counts": counts,
         **told,

@@ -10,7 +10,7 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import Alert
 from faultline.alerting.notation import parse_alert
 from faultline.alerting.rulekinds import BaseRule
-from faultline.alerting.rules import load_rules
+from faultline.alerting.rules import Rules, load_rules
 from faultline.dispatch.story import History, Measured, counted_in, measure
 from faultline.dispatch.text import one_line
 from faultline.errors import ConfigurationError, PermanentError
@@ -24,11 +24,16 @@ _EPISODE = re.compile(r"[0-9a-f]{4,16}|[0-9a-f]{16}-[0-9TZ]*")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """An episode's history and counts, as the rules in force measure them. ``rule`` is None when they lack it."""
+    """An episode's history, and its counts as a version of the rules measures them.
+
+    ``of_then`` says that it is the version the episode was kept back by, and not the one in force. ``rule`` is None
+    when the version lacks it, ``rules_hash`` when there is none.
+    """
 
     history: History
     rule: BaseRule | None
     rules_hash: str | None
+    of_then: bool
     bucket: timedelta
     counts: tuple[Measured, ...]
 
@@ -43,7 +48,7 @@ def find_episodes(settings: Settings, database: Database, text: str, at: datetim
         return found
     if _EPISODE.fullmatch(text) and (found := database.episodes_by_id(text)):
         return found
-    known = {*database.rules_with_alerts(), *_rules(settings, database)[0]}
+    known = {*database.rules_with_alerts(), *_names(_in_force(settings, database))}
     if key.rule not in known:
         raise PermanentError(one_line(f"no alert {key.rule!r}{nearest(key.rule, known)}"))
     when = f" that went on at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
@@ -54,10 +59,12 @@ def find_episodes(settings: Settings, database: Database, text: str, at: datetim
 
 def find_why(settings: Settings, database: Database, alert: Alert, *, now: datetime) -> Why:
     """The episode's history and the counts that are still stored of it."""
-    rules, version = _rules(settings, database)
-    history, rule, bucket = database.history(alert), rules.get(alert.key.rule), settings.count_bucket
+    history, bucket = database.history(alert), settings.count_bucket
+    then = _of_then(history, database)
+    rules = then or _in_force(settings, database)
+    rule, version = (rules.rules.get(alert.key.rule), rules.hash) if rules else (None, None)
     if rule is None:
-        return Why(history, None, version, bucket, ())
+        return Why(history, None, version, then is not None, bucket, ())
     evaluated = database.evaluated(LEASE)
     topics = rule.topics or {each.partition.topic for each in database.counted()}
     span = counted_in(alert, rule, bucket, evaluated.at if evaluated else now)
@@ -65,13 +72,24 @@ def find_why(settings: Settings, database: Database, alert: Alert, *, now: datet
     closed = evaluated.watermark if evaluated else None
     watched = database.watched_rules().get(rule.alert)
     measured = measure(history, rule, counts, span, bucket=bucket, closed=closed, watched=watched)
-    return Why(history, rule, version, bucket, measured)
+    return Why(history, rule, version, then is not None, bucket, measured)
 
 
-def _rules(settings: Settings, database: Database) -> tuple[dict[str, BaseRule], str | None]:
-    """The rules in force and their version; none when there has never been a good version."""
+def _of_then(history: History, database: Database) -> Rules | None:
+    """The rules that kept the episode back last, if this version can still read them."""
+    version = database.rules_version(history.suppressions[-1].rules_hash) if history.suppressions else None
     try:
-        rules = in_force(settings.rules_file, load_rules, database)
+        return load_rules(version.text, version.file) if version else None
     except ConfigurationError:
-        return {}, None
-    return dict(rules.rules), rules.hash
+        return None
+
+
+def _in_force(settings: Settings, database: Database) -> Rules | None:
+    try:
+        return in_force(settings.rules_file, load_rules, database)
+    except ConfigurationError:
+        return None
+
+
+def _names(rules: Rules | None) -> set[str]:
+    return set(rules.rules) if rules else set()

@@ -164,6 +164,11 @@ class Database:
         with reading(self._engine) as connection:
             return rulebook.last_good_rules(connection, file)
 
+    def rules_version(self, hash: str) -> RuleVersion | None:
+        """A version that was in force once; None when it is not known."""
+        with reading(self._engine) as connection:
+            return rulebook.rules_version(connection, hash)
+
     def rule_faults(self) -> list[Fault]:
         """What is wrong with the rule files as they are now."""
         with reading(self._engine) as connection:

@@ -50,6 +50,12 @@ def last_good_rules(connection: Connection, file: str) -> RuleVersion | None:
     return RuleVersion(row.file, row.text, row.hash, row.accepted_at) if row else None
 
 
+def rules_version(connection: Connection, hash: str) -> RuleVersion | None:
+    """A version that was in force once; None when it is not known."""
+    row = connection.execute(select(rule_files).where(rule_files.c.hash == hash).limit(1)).first()
+    return RuleVersion(row.file, row.text, row.hash, row.accepted_at) if row else None
+
+
 def current_faults(connection: Connection) -> list[Fault]:
     """The faults of every rule file's present text, in the order they were found."""
     rows = connection.execute(select(rule_faults).order_by(rule_faults.c.id))
