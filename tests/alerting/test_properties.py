@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faultline.alerting.rules import Rules, load_rules
@@ -75,7 +75,12 @@ def keys(timeline: Timeline) -> list[str]:
     return [each.notification.key for each in timeline.deliveries]
 
 
+def seen(at: int, service: str) -> Arrival:
+    return Arrival(START + timedelta(seconds=at), _count(at, 1, service, "h1", "INFO"))
+
+
 @given(logs(), st.lists(st.integers(0, END), max_size=4).map(tuple))
+@example([seen(0, "c"), seen(70, "c")], (71,))  # new once more, while its first record is still within reach
 @settings(max_examples=25, deadline=None)
 def test_a_restart_at_any_time_changes_nothing(arrivals: list[Arrival], restarts: tuple[int, ...]) -> None:
     through, again = simulate(EVERY_KIND, plan(arrivals)), simulate(EVERY_KIND, plan(arrivals, restarts))

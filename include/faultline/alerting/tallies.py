@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import attrgetter
 
 from faultline.alerting.alerts import Term
 from faultline.alerting.matchers import matches_all
@@ -120,6 +121,8 @@ class Tallies:
 
     def add(self, rows: Iterable[ErrorCount]) -> None:
         """Count the rows in every tally that they belong to."""
+        if any(isinstance(rule, NewTermRule) for rule in self.rules):
+            rows = sorted(rows, key=attrgetter("bucket_start"))
         for row in rows:
             for rule, target in self._targets_of(row):
                 tally = self.of[rule.alert].get(target.key)
@@ -183,9 +186,13 @@ def target_of(rule: BaseRule, labels: Mapping[str, str]) -> Target | None:
 
 
 def _note_term(tally: Tally, row: ErrorCount, rule: NewTermRule) -> None:
-    """A term is new where it was not seen for the whole window before; an earlier record that comes late moves that."""
+    """A term is new where it was not seen for the whole window before; a late record from within that window moves it.
+
+    A record before that window moves nothing, whether it comes late or is counted again after a restart.
+    """
     at, seen, novel = row.bucket_start, tally.seen_at, tally.novel_at
-    if seen is None or at - seen > rule.terms_window_size or (novel is not None and at < novel):
+    window = rule.terms_window_size
+    if seen is None or at - seen > window or (novel is not None and timedelta(0) < novel - at <= window):
         tally.novel_at = at
     tally.seen_at = max(at, seen or at)
 
