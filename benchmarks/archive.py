@@ -1,7 +1,8 @@
 """How fast records get from Kafka into committed Parquet on HDFS, beside Spark Structured Streaming in the same run.
 
 A real broker and a real HDFS with three DataNodes are started for it. ``--growth 50`` lets a table grow to 50 million
-rows instead, which takes a quarter of an hour; ``--records`` makes the comparison shorter or longer.
+rows instead, which takes a quarter of an hour; ``--batches`` tries commits of other sizes; ``--records`` makes either
+shorter or longer.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ from dev.ports import free_ports
 from faultline.adapters.delta import TopicTable
 from faultline.adapters.kafka import KafkaSource
 from faultline.archive.verify import verify_topic
+from faultline.settings import Settings
 from tests.servers import HdfsServer, KafkaServer, running
 
 RECORDS = 2_000_000
 MIXED = 200_000
 COMMITS = 10_000
 GROWTH = (1, 10, 50)
+BATCHES = (50_000, 100_000, 250_000, 500_000, 1_000_000, 2_000_000)
 MILLION = 1_000_000
 ROUNDS = 3
 PARTITIONS = 4
@@ -116,10 +119,12 @@ class Bench:
             self._note("consume", consumer.work(""))
 
     def startup(self, commits: int) -> Spent:
-        """Start a process and let it look up positions in a table of so many commits."""
+        """Start a process and let it look up positions in a table of so many commits; and prove that table."""
         long_log(f"{self.url}/long", self._webhdfs, TOPIC, commits, self._console)
         with self.workers("open", "0", url=f"{self.url}/long") as worker:
-            return worker.start
+            start = worker.start
+        self.remarks += [self.verify("long"), self.verify("long", deep=True)]
+        return start
 
     def stored(self, topic: str) -> tuple[float, float]:
         """Bytes on HDFS, of one replica, for each byte of JSON of a mixed landscape: as appended, and as merged."""
@@ -146,13 +151,26 @@ class Bench:
                     found.append((millions, spent))
         return found
 
-    def verify(self) -> str:
-        """What the proof says of the first table."""
+    def batches(self, sizes: Sequence[int]) -> list[tuple[int, Spent, int]]:
+        """Two processes that commit after so many records: what the work took in the median, and the commits made."""
+        found: list[tuple[int, Spent, int]] = []
+        for size in sizes:
+            os.environ["FAULTLINE_ARCHIVE_BATCH_ROWS"] = str(size)
+            with self.workers("append", *HALVES) as ours:
+                spent = [self._into(ours, f"batch-{size}-{number}") for number in range(ROUNDS)]
+            del os.environ["FAULTLINE_ARCHIVE_BATCH_ROWS"]
+            found.append((size, _median(spent), TopicTable.open(f"{self.url}/batch-{size}-0", TOPIC).version))
+        return found
+
+    def verify(self, name: str, *, deep: bool = False) -> str:
+        """What the proof says of a table; of the topic's records when Kafka has had them."""
+        started = time.perf_counter()
+        table = TopicTable.open(f"{self.url}/{name}", TOPIC)
         with KafkaSource(self.bootstrap) as source:
-            started = time.perf_counter()
-            report = verify_topic(TopicTable.open(f"{self.url}/first", TOPIC), source)
-        verdict = "proven" if report.ok else "NOT PROVEN"
-        return f"verify: {verdict}, {report.rows:,} rows in {time.perf_counter() - started:.2f} s"
+            report = verify_topic(table, source if name == "first" else None, deep=deep)
+        took, verdict = time.perf_counter() - started, "proven" if report.ok else "NOT PROVEN"
+        what = f"verify {'--deep ' if deep else ''}of {table.version:,} commits"
+        return f"{what}: {verdict}, {report.rows:,} rows in {took:.2f} s"
 
     def _note(self, name: str, spent: Spent) -> None:
         self._spent.setdefault(name, []).append(spent)
@@ -187,9 +205,12 @@ def main(arguments: Sequence[str] = ()) -> None:
             return
         bench.create(TOPIC)
         size = bench.fill(TOPIC, short(options.records), options.records)
+        if options.batches:
+            console.print(_batches(options.records, bench.batches(BATCHES)))
+            return
         bench.compare()
         console.print(_rates(bench, size))
-        bench.remarks.append(bench.verify())
+        bench.remarks += [bench.verify("first"), bench.verify("first", deep=True)]
         console.print(_targets(bench, bench.stored("mixed"), bench.startup(COMMITS)))
         console.print(*bench.remarks, sep="\n")
 
@@ -198,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive")
     parser.add_argument("--records", type=int, default=RECORDS)
     parser.add_argument("--growth", type=int, metavar="MILLIONS", help="instead, let a table grow: 10 or 50")
+    parser.add_argument("--batches", action="store_true", help="instead, commit after fewer or more records")
     return parser
 
 
@@ -257,6 +279,20 @@ def _growth(found: Sequence[tuple[int, Spent]]) -> Table:
     for millions, spent in found:
         ratio = found[0][1].seconds / spent.seconds
         table.add_row(str(millions), f"{MILLION / spent.seconds:,.0f}", f"{ratio:.2f}", f"{spent.processor:.2f}")
+    return table
+
+
+def _batches(records: int, found: Sequence[tuple[int, Spent, int]]) -> Table:
+    chosen = next(spent for size, spent, _ in found if size == Settings().archive_batch_rows)
+    table = Table(
+        "records a commit", "records/s", "/ chosen", "CPU s a million", "peak MiB", "commits", title="batches"
+    )
+    for size, spent, commits in found:
+        rate, processor = records / spent.seconds, spent.processor * MILLION / records
+        ratio = chosen.seconds / spent.seconds
+        table.add_row(
+            f"{size:,}", f"{rate:,.0f}", f"{ratio:.2f}", f"{processor:.2f}", f"{spent.memory:,.0f}", str(commits)
+        )
     return table
 
 
