@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from faultline.adapters.database import Counted, Database
+from faultline.alerting.silences import Silence
 from faultline.dispatch.delivery import OutboxState
 from faultline.errors import Superseded, TransientError
-from faultline.model import AlertState, ErrorCount, Labels, OffsetRange, TopicPartition
+from faultline.model import AlertState, ErrorCount, Labels, NotificationKind, OffsetRange, TopicPartition
 from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch, begin_watch
 from faultline.steps.evaluator import current_partitions
@@ -175,6 +176,55 @@ def test_a_good_version_that_an_upgrade_refuses_is_no_crash(
     with AlertWatch(settings, database, "upgraded", clock=clock) as watch:
         assert watch.evaluate() is None
     assert "there is no good version: no rule is evaluated" in caplog.text
+
+
+def silence(*matchers: str, minutes: int = 10, at: datetime = START) -> Silence:
+    ends_at = at + timedelta(minutes=minutes)
+    return Silence(matchers=matchers, starts_at=at, ends_at=ends_at, created_by="alice", comment="known")
+
+
+def test_a_silence_that_is_set_while_we_run_holds_from_the_next_evaluation_on_and_for_a_successor(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        number = database.add_silence(silence('alertname="DbDown"'))
+        assert [(step.target, step.reason) for step in watch.evaluate().transitions] == [
+            (AlertState.SUPPRESSED, "silenced by alice: known")
+        ]
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        assert watch.evaluate().transitions == ()
+        database.expire_silences([number], clock.now)
+        told = watch.evaluate()
+    assert [step.target for step in told.transitions] == [AlertState.FIRING]
+    assert [sent.kind for sent in told.notifications] == [NotificationKind.FIRING]
+
+
+def test_a_silence_from_the_database_ends_at_its_time_and_is_beside_those_of_the_file(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    forever = "{matchers: ['environment=\"test\"'], starts_at: 2026-01-01T00:00:00Z, ends_at: 2027-01-01T00:00:00Z}"
+    settings.rules_file.write_text(f"{RULES}silences: [{forever}]")
+    count(database, 5)
+    database.add_silence(silence('alertname="DbDown"', minutes=1))
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        assert watch.evaluate().notifications == ()
+        clock.now = START + timedelta(seconds=59)
+        assert watch.evaluate().notifications == ()
+        clock.now = START + timedelta(seconds=60)
+        assert len(watch.evaluate().notifications) == 1
+
+
+def test_who_was_told_before_the_silence_gets_the_resolve_in_it(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        watch.evaluate()
+        database.add_silence(silence('alertname="DbDown"', minutes=60))
+        clock.now = START + timedelta(minutes=30)
+        database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
+        assert [sent.kind for sent in watch.evaluate().notifications] == [NotificationKind.RESOLVED]
 
 
 def test_without_any_good_rules_nothing_is_evaluated_and_the_fault_is_kept(

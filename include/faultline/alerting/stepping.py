@@ -158,7 +158,7 @@ class _Stepper:
         at = self._horizon.at
         silence = silenced_by(self._progress.silences, alert.labels, at)
         if silence is not None:
-            return Mute(MuteReason.SILENCE, f"silenced: {silence.comment or ', '.join(silence.matchers)}")
+            return Mute(MuteReason.SILENCE, silence.reason)
         if all_muted(alert, self._memory.rules, at):
             return Mute(MuteReason.MUTE_TIME, "nobody is told at this hour")
         return None

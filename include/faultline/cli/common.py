@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,21 @@ if TYPE_CHECKING:
 console = Console()
 
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only this topic; may be repeated.")]
+
+Author = Annotated[str | None, typer.Option(help="Who says so; the user of this system unless given.")]
+
+
+def own_name() -> str:
+    """The name of who runs the command; in a container a user may have none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+def typed(text: str) -> str:
+    """What was typed, with bytes replaced that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def read_settings() -> Settings:

@@ -82,6 +82,14 @@ def in_force(path: Path, load: Callable[[str, str], Value], database: Database) 
         return load(good.text, str(path))
 
 
+def in_force_if_any(path: Path, load: Callable[[str, str], Value], database: Database) -> Value | None:
+    """The same; None when there is none."""
+    try:
+        return in_force(path, load, database)
+    except ConfigurationError:
+        return None
+
+
 def _read(path: Path) -> tuple[str, Fault | None]:
     try:
         return read_text(path), None

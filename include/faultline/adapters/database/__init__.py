@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from faultline.adapters.database import counting, evaluating, history, outbox, rulebook, sending, status
+from faultline.adapters.database import (
+    counting,
+    evaluating,
+    history,
+    interventions,
+    outbox,
+    rulebook,
+    sending,
+    status,
+)
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
@@ -20,6 +29,7 @@ from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
 from faultline.alerting.alerts import Alert, Evaluation, Term
+from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.story import History
 from faultline.errors import Fault
@@ -151,6 +161,26 @@ class Database:
         """What new_term rules of these names have seen."""
         with reading(self._engine) as connection:
             return evaluating.known_terms(connection, rules)
+
+    # What people say.
+
+    def add_silence(self, silence: Silence) -> int:
+        """Put a silence into force from the next evaluation on; the number by which it is ended."""
+        with writing(self._engine) as connection:
+            return interventions.add_silence(connection, silence)
+
+    def silences(self, after: datetime | None = None) -> list[StoredSilence]:
+        """The silences that end after that time, or all there ever were, in the order in which they were set."""
+        with reading(self._engine) as connection:
+            return interventions.stored_silences(connection, after)
+
+    def expire_silences(self, ids: Sequence[int], at: datetime) -> list[int]:
+        """End silences now, also those that have not begun; the numbers of those that were not over before.
+
+        PermanentError, and none is ended, when there is no silence of one of the numbers.
+        """
+        with writing(self._engine) as connection:
+            return interventions.expire_silences(connection, ids, at)
 
     # Rule files.
 

@@ -209,6 +209,19 @@ outbox = Table(
     Index(None, "episode", "target"),
 )
 
+# Silences that were set while Faultline runs. None is ever deleted: a number means one silence for ever.
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("created_by", LogText, nullable=False),
+    Column("comment", LogText, nullable=False),
+    Index(None, "ends_at"),
+)
+
 # When something was sent to a target whose provider takes only so much a minute; the last minute of it.
 sendings = Table(
     "sendings",
