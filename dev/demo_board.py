@@ -97,7 +97,7 @@ def hours_line(seen: Seen) -> str:
 def alerts_table(seen: Seen, pages: Sequence[Page]) -> RenderableType:
     """Live alerts with their state, and what has gone out."""
     table = Table("alert", "state", "count", "because of", box=None, header_style="dim", padding=(0, 3, 0, 0))
-    colors = {"firing": "bold red", "suppressed": "yellow", "recovering": "cyan"}
+    colors = {"firing": "bold red", "acked": "red", "suppressed": "yellow", "recovering": "cyan"}
     shown = [alert for alert in seen.alerts if alert.key.rule != "LatencyProbe"]
     for alert in sorted(shown, key=lambda alert: (len(alert.causes), alert.starts_at)):
         because = ", ".join(cause.alert.rule for cause in alert.causes)

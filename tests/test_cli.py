@@ -23,7 +23,7 @@ from faultline.archive.table import Loss
 from faultline.cli import app
 from faultline.cli.archive_status import loss_lines
 from faultline.cli.hdfs_status import state_lines, use_lines
-from faultline.model import AlertKey, AlertState, Labels, OffsetRange, TopicPartition
+from faultline.model import Ack, AlertKey, AlertState, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.steps.archive_state import TopicState
 from faultline.testing.records import raw_table
@@ -181,6 +181,16 @@ def test_status_shows_hostile_labels_as_escapes(database: Database) -> None:
     output = run("status", COLUMNS="200").output
     assert "evaluated at 2026-11-22 12:00:00 UTC" in output
     assert not {"\x1b", "\u202e"} & set(output)
+
+
+def test_status_says_who_has_taken_an_alert_on(database: Database) -> None:
+    key = AlertKey("DbDown", Labels())
+    acked = Alert(key, AlertState.ACKED, key.labels, NOON, ack=Ack("e1", "alice", NOON, "[red]\x1b[2J"))
+    database.record_evaluation(
+        database.acquire_lease("alerts", "test"), Evaluation(NOON, None, "hash", (acked,), (), (), ())
+    )
+    output = run("status", COLUMNS="200").output
+    assert ("acknowledged" in output, r"[red]\x1b[2J" in output, "\x1b" in output) == (True, True, False)
 
 
 def test_watch_ends_with_its_reason_when_someone_else_takes_over(folder: Path, database: Database) -> None:

@@ -128,6 +128,7 @@ class AlertState(StrEnum):
     PENDING = "pending"
     HELD = "held"
     FIRING = "firing"
+    ACKED = "acked"
     SUPPRESSED = "suppressed"
     RECOVERING = "recovering"
     RESOLVED = "resolved"
@@ -182,6 +183,21 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Ack:
+    """Somebody has taken an episode on: who, when, and what they say of it."""
+
+    episode: str
+    by: str
+    at: datetime
+    comment: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The acknowledgement in words."""
+        return f"acknowledged by {self.by}" + (f": {self.comment}" if self.comment else "")
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSummary:
     """What a message says of one alert: what, since when, how often, and a few examples; ``caused_by`` root first."""
 
@@ -197,6 +213,7 @@ class AlertSummary:
     annotations: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[str, ...] = ()
     caused_by: tuple[AlertKey, ...] = ()
+    ack: Ack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +233,11 @@ class Notification:
     def key(self) -> str:
         """The visible notification id; a receiver that sees it twice may drop the second."""
         return f"{self.episode}-{self.receiver}-{self.kind}-{self.sequence}"
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether it is sent only to say that somebody has taken the alert on."""
+        return self.alert.ack is not None and self.reason == self.alert.ack.reason
 
 
 def utc_now() -> datetime:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from faultline.alerting.rules import Rules, load_rules
 from faultline.alerting.scenario import Arrival
-from faultline.alerting.simulation import Plan, Timeline, simulate
-from faultline.model import AlertKey, ErrorCount, Labels, NotificationKind
+from faultline.alerting.simulation import AckRequest, Plan, Timeline, simulate
+from faultline.model import AlertKey, AlertState, ErrorCount, Labels, NotificationKind
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 BUCKET = timedelta(seconds=10)
 END = 300
+END_OF_TIME = START + timedelta(days=1)
 SERVICES = ("a", "b", "c")
 
 
@@ -43,6 +44,14 @@ EVERY_KIND = file(
     rule("New", "c", type="new_term", fields=["level"], terms_window_size="1m"),
     chains=[{"name": "x", "path": ["Frequency", "Share", "Values"], "equal": ["host"], "hold": "10s"}],
 )
+REPEATING = file(
+    *(rule(name, service, num_events=2) for name, service in zip("ABC", SERVICES, strict=True)),
+    chains=[{"name": "x", "path": ["A", "B", "C"], "equal": ["host"], "hold": "10s", "recovery_grace": "10s"}],
+    route={"receiver": "ops", "repeat_interval": "15s", "group_interval": "10s"},
+)
+Acks = tuple[tuple[int, str], ...]
+# Most ask for what does not fire then, and are refused; a name alone may mean alerts of two hosts.
+ACKS = st.lists(st.tuples(st.integers(0, END), st.sampled_from(["A", "B", 'A{host="h1"}', 'C{host="h2"}'])), max_size=6)
 FIRST = [rule(name, service, num_events=2) for name, service in zip("ABC", SERVICES, strict=True)]
 CHAIN = {"name": "x", "path": ["A", "B", "C"], "equal": ["host"], "hold": "20s", "recovery_grace": "20s"}
 
@@ -64,11 +73,12 @@ def _count(at: int, number: int, service: str, host: str, level: str) -> ErrorCo
     return ErrorCount(bucket, Labels(service=service, host=host, level=level), number, instant, instant)
 
 
-def plan(arrivals: list[Arrival], restarts: tuple[int, ...] = ()) -> Plan:
+def plan(arrivals: list[Arrival], restarts: tuple[int, ...] = (), acks: Acks = ()) -> Plan:
     """Evaluations every five seconds, with a watermark 15 s behind."""
+    requests = [AckRequest(START + timedelta(seconds=second), alert) for second, alert in sorted(acks)]
     restarted = [START + timedelta(seconds=second) for second in sorted(restarts)]
     step, late = timedelta(seconds=5), timedelta(seconds=15)
-    return Plan(START, START + timedelta(seconds=END), step, BUCKET, arrivals, late, restarted)
+    return Plan(START, START + timedelta(seconds=END), step, BUCKET, arrivals, late, restarted, acks=requests)
 
 
 def keys(timeline: Timeline) -> list[str]:
@@ -107,6 +117,48 @@ def test_every_page_of_every_kind_has_one_resolve_once_it_is_over(arrivals: list
     sent = [each.notification for each in timeline.deliveries if each.notification.episode not in going_on]
     pages = Counter(each.episode for each in sent if each.kind in (NotificationKind.FIRING, NotificationKind.PERSISTS))
     assert pages == Counter(each.episode for each in sent if each.kind is NotificationKind.RESOLVED)
+
+
+@given(logs(), ACKS.map(tuple), st.lists(st.integers(0, END), max_size=4).map(tuple))
+@example([seen(at, "a") for at in range(0, 120, 2)], ((20, "A"), (40, "A")), (21, 41))
+@settings(max_examples=50, deadline=None)
+def test_what_somebody_has_taken_on_is_repeated_no_more_and_its_end_is_told(
+    arrivals: list[Arrival], acks: Acks, restarts: tuple[int, ...]
+) -> None:
+    acked = simulate(REPEATING, plan(arrivals, restarts, acks))
+    assert keys(acked) == keys(simulate(REPEATING, plan(arrivals, (), acks)))
+    taken = {step.episode: step.at for step in acked.transitions if step.target is AlertState.ACKED}
+    again = {(step.episode, step.at) for step in acked.transitions if step.reason.startswith("flapping")}
+    for each in acked.deliveries:
+        sent = each.notification
+        if (
+            sent.kind is NotificationKind.FIRING
+            and sent.sequence > 1
+            and each.at >= taken.get(sent.episode, END_OF_TIME)
+        ):
+            assert any(episode == sent.episode and taken[episode] <= at <= each.at for episode, at in again)
+    going_on = {alert.episode for alert in acked.snapshots[-1].alerts if alert.live}
+    over = {each.notification.episode for each in acked.deliveries if each.notification.kind == "resolved"}
+    assert taken.keys() - going_on <= over
+
+
+@given(logs(), ACKS.map(tuple))
+@example([seen(at, "a") for at in range(0, 120, 2)], ((20, "A"),))
+@settings(max_examples=25, deadline=None)
+def test_an_acknowledgement_changes_no_episode_and_nothing_that_others_are_told(
+    arrivals: list[Arrival], acks: Acks
+) -> None:
+    acked, nobody = simulate(REPEATING, plan(arrivals, (), acks)), simulate(REPEATING, plan(arrivals))
+    taken = {step.episode for step in acked.transitions if step.target is AlertState.ACKED}
+    assert _ends(acked) == _ends(nobody)
+    assert [key for key in keys(acked) if not key.startswith(tuple(taken))] == [
+        key for key in keys(nobody) if not key.startswith(tuple(taken))
+    ]
+
+
+def _ends(timeline: Timeline) -> list[tuple[str, datetime, AlertState]]:
+    steps = [(step.episode, step.at, step.target) for step in timeline.transitions]
+    return [step for step in steps if step[2] in (AlertState.SUPPRESSED, AlertState.RESOLVED, AlertState.RECOVERING)]
 
 
 @given(logs())

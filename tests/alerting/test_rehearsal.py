@@ -95,3 +95,17 @@ def test_rules_may_be_written_into_the_file(story: Path) -> None:
     indented = "".join(f"  {line}\n" for line in RULES.splitlines())
     story.write_text(STORY.replace("rules: rules.yaml", f"rules:\n{indented}".rstrip()))
     assert run(str(story)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("ack", "why"),
+    [
+        ("{at: 0s, ack: Down}", "at 0s, ack: no alert 'Down' goes on"),
+        ("{at: 20s, ack: Dwn}", "at 20s, ack: no alert 'Dwn' goes on; did you mean 'Down'?"),
+    ],
+    ids=["before it fires", "another name"],
+)
+def test_what_cannot_be_acknowledged_is_a_difference(story: Path, ack: str, why: str) -> None:
+    story.write_text(f"{STORY}  actions: [{ack}]\n")
+    result = run(str(story))
+    assert (result.exit_code, result.output.splitlines()[:2]) == (1, ["FAIL it fires", f"     {why}"])

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from faultline.dispatch.outbox import dispatch_due
 from faultline.errors import Superseded
 from faultline.model import Notification
 from faultline.testing.receivers import DELIVERED
-from tests.contracts.values import NOON, P0, P1, alert, count, evaluation, notification, span
+from tests.contracts.values import ACK, NOON, P0, P1, alert, count, evaluation, notification, span
 
 BATCHES = 3
 
@@ -54,7 +55,8 @@ def count_all(database: Database) -> None:
 def evaluate_all(database: Database) -> None:
     """Record one evaluation that says the same however often it is made."""
     lease = database.acquire_lease("alerts", "worker")
-    database.record_evaluation(lease, evaluation(notification(), notification(episode="e2"), alerts=(alert(),)))
+    made = evaluation(notification(), notification(episode="e2"), alerts=(alert(),))
+    database.record_evaluation(lease, replace(made, acks=(ACK,)))
 
 
 def start(url: str, job: str, step: str = "", sent: str = "") -> ForkServerProcess:

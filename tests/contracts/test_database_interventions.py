@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from faultline.adapters.database import Database
 from faultline.alerting.silences import Silence, SilenceState
-from faultline.errors import PermanentError
-from tests.contracts.values import NOON, SECOND
+from faultline.errors import PermanentError, Superseded
+from faultline.model import Ack
+from tests.contracts.values import ACK, NOON, SECOND, evaluation
 
 HOUR = 3600 * SECOND
 
@@ -71,3 +73,37 @@ def test_of_several_who_end_a_silence_at_once_one_does(database_url: str, databa
     with ThreadPoolExecutor(4) as pool:
         ended = list(pool.map(end, range(4)))
     assert sorted(ended) == [[], [], [], [number]]
+
+
+def test_an_acknowledgement_waits_until_an_evaluation_is_recorded_that_heard_it(database: Database) -> None:
+    later = replace(ACK, episode="e2", by="NUL \x00", comment="")
+    assert [database.add_ack(ACK), database.add_ack(later)] == [True, True]
+    assert database.interventions(NOON) == ([], [ACK, replace(later, by="NUL \ufffd")])
+    record(database, ACK)
+    assert [ack.episode for ack in database.interventions(NOON)[1]] == ["e2"]
+
+
+def test_of_two_who_take_on_an_episode_before_the_next_evaluation_the_first_counts(database: Database) -> None:
+    assert [database.add_ack(ACK), database.add_ack(replace(ACK, by="bob"))] == [True, False]
+    assert database.interventions(NOON) == ([], [ACK])
+    record(database, ACK)
+    assert database.add_ack(replace(ACK, by="bob"))
+
+
+def test_an_orphan_strikes_off_nothing(database: Database) -> None:
+    orphan = database.acquire_lease("alerts", "orphan")
+    database.acquire_lease("alerts", "successor")
+    database.add_ack(ACK)
+    with pytest.raises(Superseded):
+        database.record_evaluation(orphan, replace(evaluation(), acks=(ACK,)))
+    assert database.interventions(NOON) == ([], [ACK])
+
+
+def test_an_evaluation_heeds_the_silences_that_are_not_over(database: Database) -> None:
+    for end in (1, 3):
+        database.add_silence(silence(0, end))
+    assert database.interventions(NOON + HOUR) == ([silence(0, 3)], [])
+
+
+def record(database: Database, *heard: Ack) -> None:
+    database.record_evaluation(database.acquire_lease("alerts", "test"), replace(evaluation(), acks=heard))

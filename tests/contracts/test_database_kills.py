@@ -13,10 +13,10 @@ from faultline.adapters.database import Database
 from faultline.dispatch.delivery import OutboxState
 from faultline.dispatch.outbox import dispatch_due
 from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, start
-from tests.contracts.values import NOON, P0, P1, SECOND, alert, count, evaluation, notification
+from tests.contracts.values import ACK, NOON, P0, P1, SECOND, alert, count, evaluation, notification
 
 COUNT_STEPS = ["counts:position", "counts:batch", "counts:labels", "counts:rows", "counts:committed"]
-EVALUATION_STEPS = ["lease", "alerts", "terms", "transitions", "suppressions", "outbox", "committed"]
+EVALUATION_STEPS = ["lease", "alerts", "terms", "transitions", "suppressions", "acks", "outbox", "committed"]
 
 
 def kill_at(step: str, database_url: str, job: str, sent: Path | None = None) -> None:
@@ -42,10 +42,13 @@ def test_a_counter_killed_at_any_step_leaves_every_record_counted_once(
 def test_an_evaluator_killed_at_any_step_leaves_every_notification_queued_once(
     step: str, database_url: str, database: Database
 ) -> None:
+    database.add_ack(ACK)
     kill_at(f"evaluation:{step}", database_url, "evaluate")
     assert len(database.alerts()) == (step == "committed")
     assert database.outbox_summary()[OutboxState.QUEUED] == 2 * (step == "committed")
+    assert database.interventions(NOON) == ([], [] if step == "committed" else [ACK])
     evaluate_all(database)
+    assert database.interventions(NOON) == ([], [])
     assert database.alerts() == [alert()]
     assert database.outbox_summary()[OutboxState.QUEUED] == 2
 

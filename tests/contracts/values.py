@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Evaluation, Suppression
 from faultline.model import (
+    Ack,
     AlertKey,
     AlertState,
     AlertSummary,
@@ -24,6 +25,7 @@ BUCKET = 10 * SECOND
 P0 = TopicPartition("app-logs", "t1", 0)
 P1 = TopicPartition("app-logs", "t1", 1)
 KEY = AlertKey("DbDown", Labels(environment="prod"))
+ACK = Ack("e1", "alice", NOON, "on it")
 
 
 def count(number: int = 1, *, bucket: int = 0, offset: int = 0, sample: str = "boom", **labels: str) -> ErrorCount:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from faultline.dispatch.delivery import DeliveryStatus
 from faultline.dispatch.links import search_command
-from faultline.dispatch.messages import Style, render
+from faultline.dispatch.messages import Language, Style, render
 from faultline.dispatch.receivers import dingtalk, slack
 from faultline.dispatch.receivers.console import ConsoleReceiver
 from faultline.dispatch.templates import check_message_template, template_of
-from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
+from faultline.model import Ack, AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
 from tests.contracts.values import NOON, SECOND, notification
 
 ANYTHING = st.text(st.characters(), max_size=60)
@@ -74,6 +74,20 @@ def test_the_cause_of_an_effect_is_named() -> None:
     base = notification()
     told = replace(base, alert=replace(base.alert, caused_by=(AlertKey("DbDown", Labels(host="db1")),)))
     assert "caused by: DbDown host=db1" in render(told).text
+
+
+@pytest.mark.parametrize(
+    ("language", "comment", "line"),
+    [
+        ("en", "", "acknowledged by alice"),
+        ("en", "on it\n", "acknowledged by alice: on it\\n"),
+        ("zh", "在处理", "已由 alice 确认：在处理"),
+    ],
+)
+def test_who_has_taken_it_on_is_said(language: Language, comment: str, line: str) -> None:
+    base = notification(NotificationKind.RESOLVED)
+    acked = replace(base, alert=replace(base.alert, ack=Ack("e1", "alice", NOON, comment)))
+    assert line in render(acked, style=Style(language)).text.splitlines()
 
 
 def test_an_alert_that_lasts_over_midnight_shows_both_days() -> None:

@@ -25,7 +25,7 @@ from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
 from faultline.dispatch.receivers.feishu import FeishuReceiver
 from faultline.dispatch.receivers.pagerduty import PagerDutyReceiver
 from faultline.dispatch.text import cut_bytes, size
-from faultline.model import AlertState, AlertSummary, Labels, Notification, NotificationKind
+from faultline.model import Ack, AlertState, AlertSummary, Labels, Notification, NotificationKind
 from tests.contracts.values import KEY, NOON, notification
 from tests.dispatch.providers import APPRISE, DINGTALK, FEISHU, PAGERDUTY, PROVIDERS, SLACK, WECOM, Provider, hidden
 
@@ -66,6 +66,7 @@ def hostile(text: str) -> Notification:
         labels={"host": text, "zone": text, "severity": text},
         annotations={"summary": text, "more": text, "runbook_url": text},
         caused_by=(key,),
+        ack=Ack("e1", text, NOON, text),
     )
     return replace(base, alert=alert, suppressed=(effect,), reason=text)
 
@@ -137,6 +138,16 @@ def test_pagerduty_keeps_one_incident_per_episode_and_resolves_it(httpserver: HT
 )
 def test_severities_are_mapped_to_pagerdutys_four(word: str, meant: str) -> None:
     assert pagerduty.severity(word) == meant
+
+
+def test_pagerduty_hears_that_somebody_has_the_incident_and_then_what_is_new() -> None:
+    ack, base = Ack("e1", "alice", NOON, "on it"), notification(NotificationKind.UPDATE)
+    alert = replace(base.alert, state=AlertState.ACKED, ack=ack)
+    told = replace(base, alert=alert, reason=ack.reason)
+    assert pagerduty.payload(told) == {"event_action": "acknowledge", "dedup_key": "e1"}
+    assert pagerduty.payload(replace(told, reason="1 more effect"))["event_action"] == "trigger"
+    over = replace(alert, state=AlertState.RESOLVED)
+    assert pagerduty.payload(replace(told, alert=over))["event_action"] == "resolve"
 
 
 def test_pagerduty_shows_the_images_of_the_annotations() -> None:

@@ -71,6 +71,10 @@ HISTORIES = {
         History(alert(AlertState.EXPIRED), (step(AlertState.EXPIRED, "would have fired"),)),
         "Nobody was told: it is expired (would have fired).",
     ),
+    "acknowledged before it was sent": (
+        History(alert(AlertState.ACKED), (step(AlertState.ACKED, "acknowledged by alice"),)),
+        "Nobody has been told yet: its route's group_wait is not over, or its receiver has no channels.",
+    ),
     "silenced": (
         History(alert(AlertState.SUPPRESSED), (step(AlertState.SUPPRESSED, SILENCE),), (row(MuteReason.SILENCE, ()),)),
         "Nobody was told: it is kept back by a silence.",

@@ -13,7 +13,7 @@ from faultline.adapters.database import Counted, Database
 from faultline.alerting.silences import Silence
 from faultline.dispatch.delivery import OutboxState
 from faultline.errors import Superseded, TransientError
-from faultline.model import AlertState, ErrorCount, Labels, NotificationKind, OffsetRange, TopicPartition
+from faultline.model import Ack, AlertState, ErrorCount, Labels, NotificationKind, OffsetRange, TopicPartition
 from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch, begin_watch
 from faultline.steps.evaluator import current_partitions
@@ -225,6 +225,46 @@ def test_who_was_told_before_the_silence_gets_the_resolve_in_it(
         clock.now = START + timedelta(minutes=30)
         database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
         assert [sent.kind for sent in watch.evaluate().notifications] == [NotificationKind.RESOLVED]
+
+
+def test_an_acknowledgement_is_heard_once_by_the_next_evaluation_and_known_to_a_successor(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    settings.rules_file.write_text(RULES.replace("{receiver: nobody}", "{receiver: nobody, repeat_interval: 10s}"))
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        [fired] = watch.evaluate().changed
+        for _ in range(3):  # nothing moves any more, in the middle of a bucket
+            watch.evaluate()
+        database.add_ack(Ack(fired.episode, "alice", START, "on it"))
+        told = watch.evaluate()
+        assert [(sent.kind, sent.reason) for sent in told.notifications] == [
+            (NotificationKind.UPDATE, "acknowledged by alice: on it")
+        ]
+        assert [(step.target, step.reason) for step in database.history(fired).transitions] == [
+            (AlertState.FIRING, "over 5 in 1m"),
+            (AlertState.ACKED, "acknowledged by alice: on it"),
+        ]
+    clock.now = START + timedelta(seconds=20)
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        assert watch.evaluate().notifications == ()
+        clock.now = START + timedelta(minutes=30)
+        database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
+        [over] = watch.evaluate().notifications
+    assert (over.kind, over.alert.ack) == (NotificationKind.RESOLVED, Ack(fired.episode, "alice", START, "on it"))
+
+
+def test_an_acknowledgement_that_could_not_be_recorded_is_heard_again(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as first:
+        [fired] = first.evaluate().changed
+        database.add_ack(Ack(fired.episode, "alice", START))
+        with AlertWatch(settings, database, "second", clock=clock) as second:
+            with pytest.raises(Superseded):
+                first.evaluate()
+            assert [step.target for step in second.evaluate().transitions] == [AlertState.ACKED]
 
 
 def test_without_any_good_rules_nothing_is_evaluated_and_the_fault_is_kept(

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from faultline.model import AlertKey, AlertState, Labels, Notification, Transition
+from faultline.model import Ack, AlertKey, AlertState, Labels, Notification, Transition
 
 
 class SuppressionOutcome(StrEnum):
@@ -73,7 +73,7 @@ class Suppression:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What one receiver has been told of an episode: when last, how many updates and pages, which effects were named,
-    at which severity, and whether it was told that it is over.
+    at which severity, whether it was told that it is over, and that somebody has taken it on.
     """
 
     receiver: str
@@ -83,6 +83,7 @@ class Told:
     pages: int = 1
     severity: str = ""
     over: bool = False
+    acked: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Alert:
     released: SuppressionOutcome | None = None
     severity: str | None = None
     flapping: bool = False
+    ack: Ack | None = None
 
     @cached_property
     def episode(self) -> str:
@@ -135,6 +137,11 @@ class Alert:
     def live(self) -> bool:
         """Whether the episode goes on; one that has ended is only remembered."""
         return self.state not in (AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED)
+
+    @property
+    def sounding(self) -> bool:
+        """Whether receivers are told of it: it fires, and somebody has taken it on or not."""
+        return self.state in (AlertState.FIRING, AlertState.ACKED)
 
     @property
     def muted(self) -> bool:
@@ -162,7 +169,8 @@ class Evaluation:
 
     ``changed`` are the alerts that are not what they were, ``forgotten`` the episodes to remember no longer;
     ``transitions`` and ``notifications`` are new; ``suppressions`` are the rows of the ledger that were opened, changed
-    or closed; ``terms`` are those that were seen, ``watched`` the rules that were evaluated for the first time.
+    or closed; ``terms`` are those that were seen, ``watched`` the rules that were evaluated for the first time;
+    ``acks`` are those that were heard, whether or not the alert still fired.
     """
 
     at: datetime
@@ -175,3 +183,4 @@ class Evaluation:
     forgotten: tuple[str, ...] = ()
     terms: tuple[Term, ...] = ()
     watched: tuple[str, ...] = ()
+    acks: tuple[Ack, ...] = ()

@@ -15,7 +15,7 @@ from faultline.alerting.chains import AllOf, ChainGraph, Path
 from faultline.model import AlertKey, AlertState
 
 # A cause counts while it is any of these; held and suppressed ones have a page of their own ahead, or of their root.
-ACTIVE = frozenset({AlertState.FIRING, AlertState.HELD, AlertState.SUPPRESSED})
+ACTIVE = frozenset({AlertState.FIRING, AlertState.ACKED, AlertState.HELD, AlertState.SUPPRESSED})
 
 Values = tuple[str, ...]
 # Labels, and whether an alert may lack them.

@@ -18,7 +18,9 @@ def entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
     """The alert in its new state, or in its old one with the causes known now."""
     new = state is not alert.state
     if not new:
-        return _kept(alert, scene) if state in (AlertState.FIRING, AlertState.SUPPRESSED) else alert
+        return _kept(alert, scene) if alert.sounding or state is AlertState.SUPPRESSED else alert
+    if alert.ack is not None and state is not AlertState.RESOLVED:
+        alert = replace(alert, ack=None)  # whoever took it on was told that it is over, or never told of it
     match state:
         case AlertState.HELD:
             return replace(alert, state=state, held_since=scene.horizon.at)
@@ -29,6 +31,8 @@ def entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
                 firing_since=scene.horizon.at,
                 mute=None,
             )
+        case AlertState.ACKED:
+            return replace(_kept(alert, scene), state=state, ack=scene.ack)
         case AlertState.SUPPRESSED:
             return replace(
                 _kept(replace(alert, state=state), scene),

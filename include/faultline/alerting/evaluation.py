@@ -18,7 +18,7 @@ from faultline.alerting.rulekinds import NewTermRule
 from faultline.alerting.silences import Silence, silenced_by
 from faultline.alerting.stepping import step_all
 from faultline.alerting.windows import horizon, window_width
-from faultline.model import AlertState, ErrorCount, Notification
+from faultline.model import Ack, AlertState, ErrorCount, Notification
 
 _WAITING = frozenset({AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING})
 
@@ -30,15 +30,17 @@ def evaluate(
     at: datetime,
     watermark: datetime | None,
     silences: Sequence[Silence] = (),
+    acks: Sequence[Ack] = (),
 ) -> Evaluation:
     """Decide everything there is to decide at ``at``, and remember it.
 
     ``counts`` are those that have not been given yet; everything before ``watermark`` is final, None when nothing is.
-    The watermark never goes back. ``silences`` come on top of those of the rules file.
+    The watermark never goes back. ``silences`` come on top of those of the rules file. ``acks`` are those that were not
+    given yet: each holds for an episode that fires already, and of several the first counts.
     """
     watermark = max((each for each in (watermark, memory.since) if each is not None), default=None)
     memory.tallies.add(counts)
-    progress = _begun(memory, at, watermark, (*memory.rules.file.silences, *silences))
+    progress = _begun(memory, at, watermark, (*memory.rules.file.silences, *silences), acks)
     fresh = memory.watch(at)
     step_all(progress)
     notifications = () if memory.is_cold(at, watermark) else tuple(_announce_all(progress))
@@ -56,17 +58,21 @@ def evaluate(
         forgotten,
         terms,
         fresh,
+        tuple(acks),
     )
 
 
-def _begun(memory: Memory, at: datetime, watermark: datetime | None, silences: tuple[Silence, ...]) -> Progress:
+def _begun(
+    memory: Memory, at: datetime, watermark: datetime | None, silences: tuple[Silence, ...], acks: Sequence[Ack]
+) -> Progress:
     """Time has moved when a bucket closed or began, and when a silence or an interval began or ended."""
     here = horizon(at, watermark, memory.since, memory.bucket)
     muted = tuple(interval.contains(at) for interval in memory.rules.file.time_intervals)
     edges = (here.closed, here.last, frozenset(each for each in silences if each.active(at)), muted)
     moved, remuted = memory.seen != edges, memory.seen is None or memory.seen[2:] != edges[2:]
     memory.seen = edges
-    return Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched())
+    heard = {ack.episode: ack for ack in reversed(acks)}
+    return Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched(), heard)
 
 
 def _announce_all(progress: Progress) -> Iterator[Notification]:

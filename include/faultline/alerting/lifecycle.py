@@ -1,6 +1,6 @@
 """The life of an alert, one step at a time:
 
-    inactive → pending → held → firing | suppressed → recovering → resolved
+    inactive → pending → held → firing → acked | suppressed → recovering → resolved
 
 Decides from the alert, its activity and its explanation; every step has a reason. A hold delays, it never drops: what
 was held is either explained by a cause or fires.
@@ -90,7 +90,9 @@ def _go_on_firing(alert: Alert, scene: Scene) -> Verdict:
             return AlertState.SUPPRESSED, scene.mute.text
     if not scene.page_due and ends_at(alert, scene.rule, scene.horizon):
         return AlertState.RESOLVED, scene.rule.cleared
-    return AlertState.FIRING, ""
+    if alert.state is AlertState.FIRING and scene.ack is not None:
+        return AlertState.ACKED, scene.ack.reason
+    return alert.state, ""
 
 
 def _go_on_suppressed(alert: Alert, scene: Scene) -> Verdict:
@@ -137,6 +139,7 @@ _DECISIONS: dict[AlertState, Callable[[Alert, Scene], Verdict]] = {
     AlertState.PENDING: _begin,
     AlertState.HELD: _judge,
     AlertState.FIRING: _go_on_firing,
+    AlertState.ACKED: _go_on_firing,
     AlertState.SUPPRESSED: _go_on_suppressed,
     AlertState.RECOVERING: _go_on_recovering,
     AlertState.RESOLVED: _fire_again,

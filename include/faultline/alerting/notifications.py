@@ -52,7 +52,7 @@ def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
 
 def is_waiting(alert: Alert, occasion: Occasion) -> bool:
     """Whether the clock alone will bring a message: a page or a repeat that waits, or an update for its interval."""
-    if alert.state is not AlertState.FIRING:
+    if not alert.sounding:
         return False
     named = [set(known.effects) for known in alert.told]
     fresh = any(effect.live and effect.episode not in known for effect in occasion.effects for known in named)
@@ -83,7 +83,7 @@ def _due(occasion: Occasion) -> Iterator[Due]:
     if alert.state in (AlertState.RESOLVED, AlertState.EXPIRED):
         for receiver in told:
             yield receiver, NotificationKind.RESOLVED, _resolved_reason(alert)
-    elif alert.state is AlertState.FIRING and not occasion.silenced:
+    elif alert.sounding and not occasion.silenced:
         for destination in occasion.rules.destinations(alert.shown):
             if not _muted(destination, occasion.rules, occasion.at):
                 known = told.get(destination.receiver)
@@ -112,12 +112,16 @@ def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[
         return NotificationKind.UPDATE, f"caused by {alert.causes[0].alert}"
     if alert.severity is not None and rank(alert.severity) > rank(known.severity):
         return NotificationKind.UPDATE, f"severity raised to {alert.severity} by its effects"
+    if alert.ack is not None and not known.acked:
+        return NotificationKind.UPDATE, alert.ack.reason
     if occasion.explained:
         return None
     fresh = [effect for effect in occasion.effects if effect.live and effect.episode not in known.effects]
     if fresh and occasion.at >= known.at + destination.group_interval:
         return NotificationKind.UPDATE, f"{len(fresh)} more {'effect' if len(fresh) == 1 else 'effects'}"
-    if destination.repeat_interval is not None and occasion.at >= known.at + destination.repeat_interval:
+    if alert.ack is not None or destination.repeat_interval is None:
+        return None
+    if occasion.at >= known.at + destination.repeat_interval:
         lasts = format_duration(occasion.at - alert.starts_at)
         return NotificationKind.FIRING, f"still firing after {lasts}"
     return None
@@ -133,6 +137,7 @@ def _told(occasion: Occasion, receiver: str, before: Told | None, kind: Notifica
         (before.pages if before else 0) + page,
         occasion.alert.shown.get("severity", ""),
         kind is NotificationKind.RESOLVED,
+        occasion.alert.ack is not None,
     )
 
 
@@ -188,4 +193,5 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
         {name: render(text, variables) for name, text in rule.annotations.items()} if rule else {},
         tuple(sample.text for sample in alert.samples),
         tuple(cause.alert for cause in alert.causes),
+        alert.ack,
     )

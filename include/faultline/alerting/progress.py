@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from faultline.alerting.alerts import Alert, Suppression
 from faultline.alerting.memory import Memory
 from faultline.alerting.silences import Silence
 from faultline.alerting.windows import Horizon
-from faultline.model import AlertKey, Transition
+from faultline.model import Ack, AlertKey, Transition
 
 Keys = dict[AlertKey, datetime | None]
 
@@ -19,7 +19,7 @@ Keys = dict[AlertKey, datetime | None]
 class Progress:
     """``before`` has what changed alerts were, None for those that were not there; ``stirred`` are rules whose alerts
     made a step, ``looked_at`` the episodes that were stepped, ``moved`` says that time passed an edge,
-    ``remuted`` that what is silenced or muted is not what it was.
+    ``remuted`` that what is silenced or muted is not what it was; ``acks`` are new, by episode.
     """
 
     memory: Memory
@@ -28,6 +28,7 @@ class Progress:
     moved: bool
     remuted: bool
     touched: dict[str, Keys]
+    acks: Mapping[str, Ack]
     before: dict[str, Alert | None] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     ended: dict[str, Alert] = field(default_factory=dict)

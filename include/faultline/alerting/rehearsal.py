@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from faultline.alerting.rules import Rules, load_rules
 from faultline.alerting.scenario import arrivals
 from faultline.alerting.silences import Silence
-from faultline.alerting.simulation import Outage, Plan, Timeline, simulate
+from faultline.alerting.simulation import AckRequest, Outage, Plan, Timeline, simulate
 from faultline.alerting.testfile import TestCase, TestFile
 from faultline.alerting.verdicts import delivery_line, differences, transition_line
 from faultline.topicfile import TopicConfig, TopicsFile, load_topics
@@ -95,6 +96,9 @@ def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, Top
             for action in case.actions
             if action.silence
         ],
+        acks=sorted(
+            (AckRequest(start + action.at, action.ack) for action in case.actions if action.ack), key=attrgetter("at")
+        ),
     )
     timeline = simulate(rules, plan)
     return TestResult(case.name, start, timeline, tuple(differences(case, timeline, start)))

@@ -10,6 +10,7 @@ from faultline.alerting.causes import Explanation
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.tallies import Tally
 from faultline.alerting.windows import Activity, Horizon
+from faultline.model import Ack
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,10 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything a decision about one alert rests on; ``hold`` is how long it may wait for a cause."""
+    """Everything a decision about one alert rests on; ``hold`` is how long it may wait for a cause.
+
+    ``ack`` is what somebody has said since the last evaluation who takes it on.
+    """
 
     rule: BaseRule
     tally: Tally
@@ -32,3 +36,4 @@ class Scene:
     hold: timedelta
     page_due: bool
     mute: Mute | None = None
+    ack: Ack | None = None

@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
 
+from faultline.alerting.acks import find_to_ack
 from faultline.alerting.alerts import Alert, Term
 from faultline.alerting.evaluation import evaluate
 from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rules import Rules
 from faultline.alerting.scenario import Arrival
 from faultline.alerting.silences import Silence
-from faultline.model import AlertKey, ErrorCount, Notification, NotificationKind, Transition
+from faultline.errors import PermanentError
+from faultline.model import Ack, AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
 _ALERTS = TypeAdapter(tuple[Alert, ...])
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=36600)
@@ -30,6 +32,14 @@ class Outage:
     receiver: str
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AckRequest:
+    """Somebody takes the alert on, in the words of ``find_to_ack``."""
+
+    at: datetime
+    alert: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened: every step of every alert, every message that arrived, and the alerts whenever one changed."""
+    """What happened: every step of every alert, every message that arrived, and the alerts whenever one changed.
+
+    ``refused`` is what could not be acknowledged, and why.
+    """
 
     transitions: tuple[Transition, ...]
     deliveries: tuple[Delivery, ...]
     snapshots: tuple[Snapshot, ...]
+    refused: tuple[tuple[AckRequest, str], ...] = ()
 
     def alerts_at(self, at: datetime) -> tuple[Alert, ...]:
         """The alerts after the last evaluation until ``at``."""
@@ -74,6 +88,7 @@ class Plan:
     restarts: Sequence[datetime] = ()
     outages: Sequence[Outage] = ()
     silences: Sequence[Silence] = ()
+    acks: Sequence[AckRequest] = ()
 
 
 def simulate(rules: Rules, plan: Plan) -> Timeline:
@@ -82,7 +97,7 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
     arrivals, restarts = list(reversed(plan.arrivals)), list(plan.restarts)
     counted: list[ErrorCount] = []
     terms: dict[AlertKey, Term] = {}
-    mail = _Mail(plan.outages)
+    mail, desk = _Mail(plan.outages), _Desk(list(reversed(plan.acks)))
     transitions: list[Transition] = []
     snapshots: list[Snapshot] = []
     for at in _instants(plan):
@@ -94,13 +109,20 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
             arrived.append(arrivals.pop().count)
         if restarts:
             counted += arrived
-        evaluation = evaluate(memory, arrived, at=at, watermark=at - plan.allowed_lateness, silences=plan.silences)
+        evaluation = evaluate(
+            memory,
+            arrived,
+            at=at,
+            watermark=at - plan.allowed_lateness,
+            silences=plan.silences,
+            acks=desk.acks(memory, at),
+        )
         terms |= {term.alert: term for term in evaluation.terms}
         transitions += evaluation.transitions
         if evaluation.changed or evaluation.forgotten or not snapshots:
             snapshots.append(Snapshot(at, tuple(memory.alerts.values())))
         mail.send(evaluation.notifications, at)
-    return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots))
+    return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots), tuple(desk.refused))
 
 
 def _restarted(memory: Memory, counted: Sequence[ErrorCount], terms: Iterable[Term]) -> Memory:
@@ -122,6 +144,26 @@ def _instants(plan: Plan) -> Iterator[datetime]:
     while at <= plan.end:
         yield at
         at += plan.every
+
+
+@dataclass
+class _Desk:
+    """Who acknowledges alerts: an alert is looked up when its time has come, as for somebody at a terminal."""
+
+    requests: list[AckRequest]
+    refused: list[tuple[AckRequest, str]] = field(default_factory=list)
+
+    def acks(self, memory: Memory, at: datetime) -> list[Ack]:
+        """What the evaluation at this time is to hear."""
+        found = []
+        while self.requests and self.requests[-1].at <= at:
+            request = self.requests.pop()
+            try:
+                alert = find_to_ack(memory.alerts.values(), request.alert)
+                found.append(Ack(alert.episode, "the test", request.at))
+            except PermanentError as error:
+                self.refused.append((request, str(error)))
+        return found
 
 
 @dataclass

@@ -26,7 +26,7 @@ def step_all(progress: Progress) -> None:
     """Step every alert that counts, closed buckets, the clock or its causes may have changed."""
     memory = progress.memory
     restless: dict[str, list[AlertKey]] = {}
-    for episode in memory.restless:
+    for episode in memory.restless | (progress.acks.keys() & memory.alerts.keys()):
         key = memory.alerts[episode].key
         restless.setdefault(key.rule, []).append(key)
     known = KnownCauses(memory.latest, memory.alerts)
@@ -116,7 +116,7 @@ class _Stepper:
     def _stays(self, alert: Alert) -> bool:
         if alert.state is AlertState.SUPPRESSED:
             return self._explain(alert).max_suppression is None
-        return alert.state is AlertState.FIRING and bool(alert.told)
+        return alert.sounding and bool(alert.told)
 
     def _explain(self, alert: Alert) -> Explanation:
         memory, graph = self._memory, self._memory.rules.graph
@@ -152,6 +152,7 @@ class _Stepper:
             graph.hold(self._rule.alert, alert.labels),
             owes_a_page(alert, rules, self._horizon.at),
             self._mute(alert),
+            self._progress.acks.get(alert.episode),
         )
 
     def _mute(self, alert: Alert) -> Mute | None:

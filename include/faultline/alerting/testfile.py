@@ -56,13 +56,17 @@ class SilenceAction(StrictModel):
 
 
 class Action(StrictModel):
-    """What is done at a time: something is silenced, the evaluator restarts, or a receiver is down for a while."""
+    """What is done at a time: something is silenced or acknowledged, the evaluator restarts, a receiver is down."""
 
     at: Duration
     silence: SilenceAction | None = None
+    ack: AlertName | None = None
     restart: bool = False
     receiver_down: Name | None = None
     for_: Duration = Field(default=timedelta(0), alias="for")
+
+
+_STATES = ("pending", "held", "firing", "acked", "suppressed", "recovering")
 
 
 class Expectation(StrictModel):
@@ -72,12 +76,13 @@ class Expectation(StrictModel):
     pending: tuple[AlertName, ...] | None = None
     held: tuple[AlertName, ...] | None = None
     firing: tuple[AlertName, ...] | None = None
+    acked: tuple[AlertName, ...] | None = None
     suppressed: dict[AlertName, tuple[AlertName, ...]] | None = None
     recovering: tuple[AlertName, ...] | None = None
 
     def listed(self) -> dict[str, set[AlertKey]]:
         """The alerts by the state that they are expected to be in."""
-        lists = {name: getattr(self, name) for name in ("pending", "held", "firing", "suppressed", "recovering")}
+        lists = {name: getattr(self, name) for name in _STATES}
         return {name: {parse_alert(text) for text in texts} for name, texts in lists.items() if texts is not None}
 
 

@@ -16,7 +16,8 @@ from faultline.model import AlertKey, NotificationKind, Transition
 
 def differences(case: TestCase, timeline: Timeline, start: datetime) -> list[str]:
     """Every difference; several lines each where that reads better. Empty when all is as expected."""
-    found = [error for expected in case.expect for error in _states(expected, timeline, start)]
+    found = [f"at {_offset(request.at, start)}, ack: {why}" for request, why in timeline.refused]
+    found += [error for expected in case.expect for error in _states(expected, timeline, start)]
     if case.expect_notifications is not None:
         found += _notifications(case.expect_notifications, timeline.deliveries, start)
     return found

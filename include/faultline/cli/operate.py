@@ -75,7 +75,7 @@ def status() -> None:
     live = [alert for alert in alerts if alert.live]
     table = Table("Alert", "State", "Since (UTC)", "Count", "Because of", title="Alerts")
     for alert in live:
-        causes = ", ".join(str(cause.alert) for cause in alert.causes) or "-"
+        causes = ", ".join(str(cause.alert) for cause in alert.causes) or (alert.ack.reason if alert.ack else "-")
         table.add_row(
             escape(one_line(str(alert.key))),
             alert.state,

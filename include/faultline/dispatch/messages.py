@@ -48,6 +48,7 @@ _STATES: Mapping[Language, Mapping[AlertState, str]] = {
         AlertState.RECOVERING: "recovering",
         AlertState.RESOLVED: "over",
         AlertState.FIRING: "sent before its cause was seen",
+        AlertState.ACKED: "acknowledged",
     },
     "zh": {
         AlertState.SUPPRESSED: "已抑制",
@@ -55,6 +56,7 @@ _STATES: Mapping[Language, Mapping[AlertState, str]] = {
         AlertState.RECOVERING: "恢复中",
         AlertState.RESOLVED: "已恢复",
         AlertState.FIRING: "根因出现前已通知",
+        AlertState.ACKED: "已确认",
     },
 }
 _TITLE_LENGTH = 200
@@ -169,6 +171,8 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
         "ends_at": alert.ends_at,
         "first_seen": _unless_start(alert),
         "last_seen": alert.last_seen,
+        "acked_by": alert.ack.by if alert.ack else "",
+        "ack_comment": alert.ack.comment if alert.ack else "",
         "causes": [name(cause) for cause in alert.caused_by],
         "effects": list(_effects(effects[: detail.effects], style)),
         "effect_count": len(effects),

@@ -114,7 +114,7 @@ def time_line(history: History) -> list[Event]:
 def _why_not_sent(history: History) -> str:
     alert = history.alert
     reason = history.transitions[-1].reason if history.transitions else "no transition is recorded"
-    if alert.state is AlertState.FIRING:
+    if alert.sounding:
         return "Nobody has been told yet: its route's group_wait is not over, or its receiver has no channels."
     if alert.live and not alert.muted:
         return f"Nobody has been told yet: it is {alert.state} ({reason})."

@@ -42,8 +42,8 @@ class Evaluator:
             memory, self._topics = self._restored(rules, topics, at, watermark), topics
         self._memory = None
         new, self._mark = self.database.new_counts(topics, self._mark)
-        silences = [stored.silence for stored in self.database.silences(after=at)]
-        evaluation = evaluate(memory, new, at=at, watermark=watermark, silences=silences)
+        silences, acks = self.database.interventions(at)
+        evaluation = evaluate(memory, new, at=at, watermark=watermark, silences=silences, acks=acks)
         self._memory = memory
         return evaluation
 

@@ -33,7 +33,7 @@ from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.story import History
 from faultline.errors import Fault
-from faultline.model import ErrorCount, Notification, OffsetRange, TopicPartition
+from faultline.model import Ack, ErrorCount, Notification, OffsetRange, TopicPartition
 
 __all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "RuleVersion"]
 
@@ -133,7 +133,8 @@ class Database:
     def record_evaluation(
         self, lease: Lease, evaluation: Evaluation, targets: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        """Write episodes, transitions, the ledger and the outbox; Superseded when the lease was taken over.
+        """Write episodes, transitions, the ledger and the outbox, and strike off the acknowledgements that were heard;
+        Superseded when the lease was taken over.
 
         ``targets`` names the channels of each receiver (``dispatch.receivers.targets_of``): each gets a row in the
         outbox of its own. A receiver it does not name is one target of the same name.
@@ -181,6 +182,19 @@ class Database:
         """
         with writing(self._engine) as connection:
             return interventions.expire_silences(connection, ids, at)
+
+    def add_ack(self, ack: Ack) -> bool:
+        """Have the next evaluation hear that somebody takes an episode on; False when one waits to be heard already."""
+        with writing(self._engine) as connection:
+            return interventions.add_ack(connection, ack)
+
+    def interventions(self, at: datetime) -> tuple[list[Silence], list[Ack]]:
+        """What an evaluation at that time has to heed: the silences that are not over, and acknowledgements that no
+        recorded evaluation has heard.
+        """
+        with reading(self._engine) as connection:
+            stored = interventions.stored_silences(connection, at)
+            return [each.silence for each in stored], interventions.waiting_acks(connection)
 
     # Rule files.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from faultline.adapters.database import outbox
+from faultline.adapters.database import interventions, outbox
 from faultline.adapters.database.connect import upsert
 from faultline.adapters.database.stored import ALERT, SUPPRESSION, TRANSITION, to_json
 from faultline.adapters.database.tables import (
@@ -101,6 +101,8 @@ def record_evaluation(
     checkpoint("evaluation:transitions")
     _put(connection, suppressions, [_suppression_row(suppression) for suppression in evaluation.suppressions])
     checkpoint("evaluation:suppressions")
+    interventions.forget_acks(connection, evaluation.acks)
+    checkpoint("evaluation:acks")
     for notification in evaluation.notifications:
         outbox.enqueue(connection, notification, targets.get(notification.receiver, (notification.receiver,)))
         checkpoint("evaluation:outbox")

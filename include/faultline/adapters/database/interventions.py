@@ -1,4 +1,7 @@
-"""What people tell the evaluator while it runs: silences. They are in force from the next evaluation on."""
+"""What people tell the evaluator while it runs: silences and acknowledgements. The next evaluation hears of them.
+
+A silence stays; an acknowledgement is gone once an evaluation has been recorded that heard it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
-from faultline.adapters.database.tables import silences
+from faultline.adapters.database.connect import insert_or_ignore
+from faultline.adapters.database.tables import acks, silences
 from faultline.alerting.silences import Silence, StoredSilence
 from faultline.errors import PermanentError
+from faultline.model import Ack
 
 
 def add_silence(connection: Connection, silence: Silence) -> int:
@@ -46,6 +51,24 @@ def expire_silences(connection: Connection, ids: Sequence[int], at: datetime) ->
     going_on = update(silences).where(silences.c.id.in_(ids), silences.c.ends_at > at)
     ended = connection.scalars(going_on.values(starts_at=begun, ends_at=at).returning(silences.c.id))
     return sorted(ended)
+
+
+def add_ack(connection: Connection, ack: Ack) -> bool:
+    """Store an acknowledgement; False when one of the episode waits to be heard already."""
+    row = {"episode": ack.episode, "created_by": ack.by, "created_at": ack.at, "comment": ack.comment}
+    return bool(connection.execute(insert_or_ignore(connection, acks).values(row)).rowcount)
+
+
+def waiting_acks(connection: Connection) -> list[Ack]:
+    """The acknowledgements that no recorded evaluation has heard."""
+    rows = connection.execute(select(acks).order_by(acks.c.episode))
+    return [Ack(row.episode, row.created_by, row.created_at, row.comment) for row in rows]
+
+
+def forget_acks(connection: Connection, heard: Sequence[Ack]) -> None:
+    """An evaluation has heard them."""
+    for ack in heard:
+        connection.execute(delete(acks).where(acks.c.episode == ack.episode))
 
 
 def _stored(row: Any) -> StoredSilence:

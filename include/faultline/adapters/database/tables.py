@@ -222,6 +222,16 @@ silences = Table(
     Index(None, "ends_at"),
 )
 
+# Acknowledgements that no evaluation has heard yet.
+acks = Table(
+    "acks",
+    metadata,
+    Column("episode", Text, primary_key=True),
+    Column("created_by", LogText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("comment", LogText, nullable=False),
+)
+
 # When something was sent to a target whose provider takes only so much a minute; the last minute of it.
 sendings = Table(
     "sendings",

@@ -48,7 +48,7 @@ class PagerDutyReceiver:
         self._url = url
 
     def send(self, notification: Notification) -> Delivery:
-        """Trigger or resolve the episode's incident."""
+        """Trigger, acknowledge or resolve the episode's incident."""
         return deliver(lambda: self._request(notification), judge, self._limits)
 
     def _request(self, notification: Notification) -> Request:
@@ -57,11 +57,15 @@ class PagerDutyReceiver:
 
 def payload(notification: Notification, style: Style = DEFAULT_STYLE) -> dict[str, Any]:
     """The event without its routing key."""
-    event = {
-        "event_action": "resolve" if notification.alert.state in _OVER else "trigger",
-        "dedup_key": dedup_key(notification.episode),
-    }
-    return event if event["event_action"] == "resolve" else {**event, **_details(notification, style)}
+    action, key = _action(notification), dedup_key(notification.episode)
+    details = _details(notification, style) if action == "trigger" else {}
+    return {"event_action": action, "dedup_key": key, **details}
+
+
+def _action(notification: Notification) -> str:
+    if notification.alert.state in _OVER:
+        return "resolve"
+    return "acknowledge" if notification.acknowledges else "trigger"
 
 
 def dedup_key(episode: str) -> str:

@@ -26,8 +26,19 @@ _VALUE_LENGTH = 400
 # What a template sees; docs/receivers.md says what each is.
 VARIABLES = (
     *("kind", "word", "alertname", "name", "severity", "labels", "further", "annotations", "count", "records"),
-    *("threshold", "starts_at", "ends_at", "first_seen", "last_seen", "causes", "effects", "effect_count"),
-    *("more_effects", "more_records", "samples", "reason", "id", "ui_url", "search"),
+    *("threshold", "starts_at", "ends_at", "first_seen", "last_seen", "acked_by", "ack_comment"),
+    *(
+        "causes",
+        "effects",
+        "effect_count",
+        "more_effects",
+        "more_records",
+        "samples",
+        "reason",
+        "id",
+        "ui_url",
+        "search",
+    ),
 )
 
 

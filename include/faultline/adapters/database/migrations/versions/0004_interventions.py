@@ -1,4 +1,4 @@
-"""Silences that are set while Faultline runs."""
+"""What people say while Faultline runs: silences and acknowledgements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_silences"),
     )
     op.create_index("ix_silences_ends_at", "silences", ["ends_at"])
+    op.create_table(
+        "acks",
+        sa.Column("episode", sa.Text(), nullable=False),
+        sa.Column("created_by", LogText(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("comment", LogText(), nullable=False),
+        sa.PrimaryKeyConstraint("episode", name="pk_acks"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("acks")
     op.drop_table("silences")
