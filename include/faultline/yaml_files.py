@@ -60,7 +60,9 @@ def parse_yaml(text: str, file: str) -> Any:
         return YAML(typ="rt").load(io.StringIO(text))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigurationError([Fault(file, line, f"not YAML: {error.problem}")]) from None
+        # Of a key that is there twice ruamel repeats both values, which may be secrets.
+        problem = str(error.problem).partition(" with value ")[0]
+        raise ConfigurationError([Fault(file, line, f"not YAML: {problem}")]) from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigurationError([Fault(file, line, f"not YAML: {error.reason}")]) from None
@@ -73,7 +75,8 @@ def line_of(data: Any, path: Sequence[str | int]) -> int:
     line = 1
     for step in path:
         if isinstance(data, CommentedMap) and step in data:
-            line = data.lc.key(step)[0] + 1
+            # A key that `<<` brought in has no line here.
+            line = data.lc.key(step)[0] + 1 if step in (data.lc.data or ()) else line
         elif isinstance(data, CommentedSeq) and isinstance(step, int) and step < len(data):
             # A sequence with a tag has no lines of its own.
             line = data.lc.item(step)[0] + 1 if data.lc.data else line

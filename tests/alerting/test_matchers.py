@@ -48,6 +48,7 @@ def test_a_faulty_matcher_is_refused_with_the_reason(text: str, message: str) ->
         parse_matchers(text)
 
 
-def test_a_matcher_prints_as_it_is_written() -> None:
-    matcher = Matcher("message", "=~", 'a "b"\n\\d')
+@pytest.mark.parametrize("name", ["message", "kubernetes.labels.app", "@tenant", 'a "b"', "1st"])
+def test_a_matcher_prints_as_it_is_written(name: str) -> None:
+    matcher = Matcher(name, "=~", 'a "b"\n\\d')
     assert parse_matchers(str(matcher)) == (matcher,)

@@ -186,3 +186,16 @@ def test_a_syntax_error_has_its_line() -> None:
 )
 def test_whatever_is_wrong_with_the_text_is_a_fault_and_not_a_crash(text: str, fault: str) -> None:
     assert any(fault in found for found in faults_of(text))
+
+
+def test_a_fault_in_what_a_merge_key_brought_in_has_the_line_of_where_it_went() -> None:
+    text = GOOD.replace("  - alert: PaymentErrors\n", "  - <<: {for: soon}\n    alert: PaymentErrors\n").replace(
+        "    for: 10s\n", ""
+    )
+    line = line_with(text, "<<")
+    assert [fault for fault in faults_of(text) if fault.startswith(f"my.yaml:{line}: groups.0.rules.1.for: not a dur")]
+
+
+def test_a_key_that_is_there_twice_is_named_without_its_values() -> None:
+    [fault] = faults_of("route: Sesame1\nroute: Sesame2\n")
+    assert fault == 'my.yaml:2: not YAML: found duplicate key "route"'

@@ -13,8 +13,9 @@ from typing import Literal
 Operator = Literal["=", "!=", "=~", "!~"]
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
+_BARE = r"[A-Za-z_:][A-Za-z0-9_:.-]*"
 _MATCHER = re.compile(
-    rf"\s*(?P<name>{_QUOTED}|[A-Za-z_:][A-Za-z0-9_:.-]*)\s*(?P<operator>=~|!~|!=|=)"
+    rf"\s*(?P<name>{_QUOTED}|{_BARE})\s*(?P<operator>=~|!~|!=|=)"
     rf"\s*(?P<value>{_QUOTED}|[^{{}}!=~,\\\"'`\s]*)\s*(?:,|$)"
 )
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
@@ -43,8 +44,8 @@ class Matcher:
         return same if self.operator in ("=", "=~") else not same
 
     def __str__(self) -> str:
-        value = self.value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-        return f'{self.name}{self.operator}"{value}"'
+        name = self.name if re.fullmatch(_BARE, self.name) else _quote(self.name)
+        return f"{name}{self.operator}{_quote(self.value)}"
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
@@ -75,6 +76,11 @@ def _not_a_matcher(text: str) -> ValueError:
 def _operator(text: str) -> Operator:
     operators: dict[str, Operator] = {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
     return operators[text]
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return f'"{escaped}"'
 
 
 def _unquote(text: str) -> str:
