@@ -10,6 +10,7 @@ The map, in reading order:
 - ``alerting`` counts errors per bucket, evaluates rules, suppresses effects along chains and decides what to notify;
   time and state come in as arguments.
 - ``dispatch`` carries notifications from the outbox to receivers and records what became of each.
+- ``importers`` turn the files of Alertmanager and ElastAlert into our rules file; a note says what is not in it.
 - ``adapters`` are the only modules that open a connection: Kafka, Delta, WebHDFS, the SQL database.
 - ``steps`` has one function per Airflow task: gather, decide, act. ``cli`` is the same for a terminal.
 - ``testing`` has the fakes, for our tests and for yours.

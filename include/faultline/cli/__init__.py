@@ -13,10 +13,23 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from faultline.cli import ack, archive, operate, proof, replay, rules, search, sending, silence, upkeep, why
+from faultline.cli import (
+    ack,
+    archive,
+    importing,
+    operate,
+    proof,
+    replay,
+    rules,
+    search,
+    sending,
+    silence,
+    upkeep,
+    why,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Archive logs, count errors, page for the cause.")
-for commands in (operate, rules, archive, proof, search, replay, sending, silence, ack, why, upkeep):
+for commands in (operate, rules, importing, archive, proof, search, replay, sending, silence, ack, why, upkeep):
     app.add_typer(commands.app)
 
 
