@@ -142,9 +142,20 @@ def text(value: object) -> str:
     """A text, or what YAML took for something else: as it reads in Go and in Elasticsearch."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str) and not _is_whole(value):
+        raise ValueError("a text with half a character in it")
     if isinstance(value, str | int | float | date):
         return str(value)
     raise ValueError(f"{kind_of(value)} where a text is expected")
+
+
+def _is_whole(value: str) -> bool:
+    """Whether it can be written in UTF-8; an escape in the source can be half of a pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def texts(value: object) -> list[str]:
