@@ -328,6 +328,18 @@ CHANNELS_NOTED = {
         "slack_configs: [{api_url_file: slack}]",
         "differs: receivers.0.slack_configs.0.api_url_file: Alertmanager looks",
     ),
+    "an older key in a file": (
+        "pagerduty_configs: [{service_key_file: /run/pd}]",
+        "service_key_file: what the file holds is another credential; put the key of an integration of type Events API",
+    ),
+    "mail without TLS": (
+        "email_configs: [{to: a@b.org, require_tls: false}]",
+        "not carried: receivers.0.email_configs.0.require_tls: mail is sent over TLS; write mode=insecure",
+    ),
+    "half a character in a title": (
+        'slack_configs: [{api_url_file: /x, title: "\\ud800"}]',
+        "receivers.0.slack_configs.0.title: a text with half a character in it",
+    ),
     "no ends": (
         "webhook_configs: [{url_file: /x, send_resolved: false}]",
         "differs: receivers.0.webhook_configs.0.send_resolved: whoever was paged",

@@ -140,7 +140,10 @@ class _Channel:
                 holds = "the address of an incoming webhook, for Faultline does not speak as a bot"
             return self._references.to(credential, secret, hint, spot, holds)
         if file := section.take(f"{name}_file", text):
-            return self._in_file(credential, file, section.spot_of(f"{name}_file"))
+            spot = section.spot_of(f"{name}_file")
+            if holds:
+                self._report.differs(spot, "what the file holds is another credential", f"put {holds} into it")
+            return self._in_file(credential, file, spot)
         return None
 
     def _in_file(self, credential: str, file: str, spot: Spot) -> Channels:
@@ -160,20 +163,18 @@ class _Channel:
         def either(name: str) -> str:
             return self._section.take(name, text) or self._defaults.take(f"smtp_{name}", text) or ""
 
-        for name in ("require_tls", "hello"):
-            self._section.take(name, text)
+        if self._section.take("require_tls", flag) is False:
+            spot = self._section.spot_of("require_tls")
+            self._report.left(spot, "mail is sent over TLS", "write mode=insecure into its address where there is none")
         return mail_address(either("smarthost"), either("from"), self._section.take("to", text) or "")
 
     def _words(self) -> Channels:
         """Its own words, where they are no templates of Go."""
         if self._carrier.ours == "webhook_configs":
             return {}
-        plain = {
-            name: words
-            for name in _WORDS
-            if name in self._section.fields and (words := _plain_words(self._section.fields[name].value))
-        }
-        return {_WORDS[name]: self._section.take(name, text) for name in plain}
+        fields = self._section.fields
+        plain = [name for name in _WORDS if name in fields and "{" not in str(fields[name].value)]
+        return {_WORDS[name]: words for name in plain if (words := self._section.take(name, text))}
 
     def _address_of_pagerduty(self) -> Channels:
         if self._kind != "pagerduty_configs":
@@ -192,10 +193,6 @@ class _Channel:
         asked = self._section.take("send_resolved", flag)
         if asked is False or (asked is None and self._kind in _SILENT_ENDS):
             self._report.differs(spot, "whoever was paged is also told of the end", "it cannot be turned off")
-
-
-def _plain_words(value: object) -> str:
-    return value if isinstance(value, str) and "{" not in value else ""
 
 
 def receivers_of(sections: list[Section], defaults: Section, references: References) -> dict[str, dict[str, Any]]:
