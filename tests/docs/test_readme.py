@@ -12,7 +12,8 @@ from kafka_logging import KafkaLoggingHandler
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CHINESE = (ROOT / "README.zh.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_its_three_lines_put_the_handler_into_an_application() -> None:
@@ -42,3 +43,33 @@ def test_ci_runs_its_test_command() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:\s]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def _shape(readme: str) -> list[str]:
+    """Headings by their depth, code without its comments, list items and table rows by their links, in their order."""
+    shape, code = [], ""
+    for line in readme.splitlines():
+        if line.startswith("```"):
+            code = "" if code else line.strip("`")
+            shape.append(line)
+        elif code:
+            # Of a diagram the words differ, of a command only what a comment says of it.
+            arrows = " ".join(re.findall(r"^ *\w+|--> \w+", line))
+            shape.append(arrows if code == "mermaid" else line.partition(" #")[0].rstrip())
+        elif kind := re.match(r"#+ |- |\|", line):
+            shape.append(" ".join([kind[0], *re.findall(r"\]\(([^)]+)\)", line)[:1]]) if kind[0] == "|" else kind[0])
+    return shape
+
+
+def test_the_chinese_one_has_the_same_headings_commands_code_and_rows() -> None:
+    assert _shape(CHINESE) == _shape(README)
+
+
+def test_the_chinese_one_names_the_same_commands_files_and_links() -> None:
+    def named(readme: str) -> set[str]:
+        return {*re.findall(r"`([^`\n]+)`", readme), *re.findall(r"\]\(([^)]+)\)", readme)} - {
+            "README.md",
+            "README.zh.md",
+        }
+
+    assert named(CHINESE) == named(README)
