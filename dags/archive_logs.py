@@ -31,10 +31,12 @@ Schedule: the cron expression in `FAULTLINE_ARCHIVE_SCHEDULE`, every ten minutes
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from faultline_dags import ARCHIVE_POOL, HOW, dry_run_param, settings_param, task_defaults, topics_param
 
 # How long a plan, or one step of an append, may take; a proof reads every row's offset.
 PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
@@ -45,27 +47,27 @@ PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # a run starts at the stored position, so the next one covers what was missed
     max_active_runs=1,
-    default_args={
-        "owner": "faultline",
-        "retries": 6,
-        "retry_delay": timedelta(seconds=10),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=2),
-    },
+    default_args=task_defaults(
+        retries=6, first_delay=timedelta(seconds=10), longest_delay=timedelta(minutes=2), pool=ARCHIVE_POOL
+    ),
     params={
-        "topics": Param(
-            [], type="array", items={"type": "string"}, title="Topics", description="none: all of topics.yaml"
+        "topics": topics_param(),
+        "dry_run": dry_run_param("Show the plan in the log of plan and append nothing."),
+        "verify": Param(
+            False,
+            type="boolean",
+            title="Verify afterwards",
+            description="Prove each table once appended. A backfill always does.",
+            section=HOW,
         ),
-        "verify": Param(False, type="boolean", title="Verify afterwards", description="prove each table once appended"),
         "deep": Param(
-            False, type="boolean", title="Deep proof", description="when verifying, compare every byte with Kafka's"
+            False,
+            type="boolean",
+            title="Deep proof",
+            description="When verifying, read every row and compare every byte with Kafka's.",
+            section=HOW,
         ),
-        "dry_run": Param(
-            False, type="boolean", title="Dry run", description="show the plan in the log and append nothing"
-        ),
-        "settings": Param(
-            {}, type="object", title="Settings", description="for this run only, such as {archive_batch_rows: 50000}"
-        ),
+        "settings": settings_param(),
     },
     tags=["faultline", "archive"],
     doc_md=__doc__,
@@ -114,7 +116,16 @@ def archive_logs() -> None:
             reports = verify_topics(config, source, params["topics"], deep=params["deep"])
             return [report.to_summary() for report in require_proof(reports)]
 
-    append.expand(group=plan()) >> verify()
+    @task(trigger_rule="all_done")
+    def report(groups: Sequence[dict[str, Any]]) -> None:
+        """What the run has archived, topic by topic, also when some of it failed."""
+        from faultline.steps.archive import report_appends
+
+        report_appends(groups[:])  # a slice is one request, an iteration one for each
+
+    appended = append.expand(group=plan())
+    report(appended)
+    appended >> verify()
 
 
 archive_logs_dag = archive_logs()

@@ -32,6 +32,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from faultline_dags import ARCHIVE_POOL, HOW, WHAT, dry_run_param, settings_param, task_defaults, topics_param
 
 # How long one step may take: the rows of one merge are read, sorted and written between two of them.
 PATIENCE = timedelta(hours=2)
@@ -42,37 +43,38 @@ PATIENCE = timedelta(hours=2)
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # a run takes every closed hour that has something to merge
     max_active_runs=1,
-    default_args={
-        "owner": "faultline",
-        "retries": 4,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=5),
-    },
+    default_args=task_defaults(
+        retries=4, first_delay=timedelta(seconds=30), longest_delay=timedelta(minutes=5), pool=ARCHIVE_POOL
+    ),
     params={
-        "topics": Param(
-            [], type="array", items={"type": "string"}, title="Topics", description="none: all of topics.yaml"
-        ),
+        "topics": topics_param(),
         "since": Param(
-            None, type=["null", "string"], format="date-time", title="Since", description="hours from here on, UTC"
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Since",
+            description="Hours from here on, UTC. None: from the first.",
+            section=WHAT,
         ),
         "until": Param(
-            None, type=["null", "string"], format="date-time", title="Until", description="hours that end by then, UTC"
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Until",
+            description="Hours that end by then, UTC. None: all that are closed.",
+            section=WHAT,
         ),
+        "dry_run": dry_run_param("Show in the log of plan what would be done and change nothing."),
         "target_mib": Param(
             None,
             type=["null", "integer"],
             minimum=1,
             maximum=1024,
             title="Target size",
-            description="of a merged file, in MiB; none: FAULTLINE_COMPACT_TARGET_MIB",
+            description="Of a merged file, in MiB. None: the setting compact_target_mib.",
+            section=HOW,
         ),
-        "dry_run": Param(
-            False, type="boolean", title="Dry run", description="show the plan in the log and change nothing"
-        ),
-        "settings": Param(
-            {}, type="object", title="Settings", description="for this run only, such as {archive_batch_rows: 50000}"
-        ),
+        "settings": settings_param(),
     },
     tags=["faultline", "archive"],
     doc_md=__doc__,

@@ -13,6 +13,9 @@ Neither needs HDFS.
 **Changing rules:** edit the rules file; the next evaluation uses it. A file with a fault is refused: the last good
 rules stay in force, and the log of `alert_sensor` and `faultline status` show the fault with file and line.
 
+**By hand:** a triggered run waits for the one that goes on. `settings` in its form holds for that run only, such as
+`{"task_budget": "1m"}`; rules are rehearsed with `faultline test` and `faultline backtest`, not here.
+
 **When it fails:** with Kafka or the database away, both tasks wait and go on where they were. A killed task is retried
 within seconds; what was in flight is counted by its successor. Pausing the DAG stops alerts after the current run.
 """
@@ -20,9 +23,11 @@ within seconds; what was in flight is counted by its successor. Pausing the DAG 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.sdk import dag, task
 from faultline_airflow import AlertSensor
+from faultline_dags import settings_param, task_defaults
 
 
 @dag(
@@ -30,22 +35,31 @@ from faultline_airflow import AlertSensor
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={"owner": "faultline", "retries": 10, "retry_delay": timedelta(seconds=1)},
+    default_args=task_defaults(
+        retries=10,
+        first_delay=timedelta(seconds=1),
+        longest_delay=timedelta(seconds=15),
+        priority_weight=1000,  # before whatever else waits for a slot
+        weight_rule="absolute",
+    ),
+    params={"settings": settings_param()},
     tags=["faultline", "alerts"],
     doc_md=__doc__,
 )
 def watch_errors() -> None:
     @task
-    def count_errors() -> int:
+    def count_errors(params: dict[str, Any]) -> int:
         """Count for one budget; returns the records counted."""
         from faultline_airflow import decisions, kafka, settings, until_budget_or_orphaned
 
         from faultline.adapters.database import Database
         from faultline.steps.counts import count_until
 
-        stop = until_budget_or_orphaned(settings().task_budget)
-        with decisions(), kafka() as source, Database(settings().database_url) as database:
-            return count_until(stop, settings(), source, database)
+        with decisions():
+            config = settings(params["settings"])
+            stop = until_budget_or_orphaned(config.task_budget)
+            with kafka(config) as source, Database(config.database_url) as database:
+                return count_until(stop, config, source, database)
 
     count_errors()
     AlertSensor(task_id="alert_sensor", poke_interval=1, doc_md="Evaluate rules and chains, send what is due.")

@@ -21,6 +21,7 @@ from dev.programs import Program, inherited_environment
 
 PORTS = ("airflow", "airflow-worker-logs", "airflow-trigger-logs")
 LOGIN = ("admin", "admin")
+ARCHIVE_POOL = "faultline_archive"
 # No triggerer: nothing of ours defers.
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 
@@ -55,6 +56,7 @@ class Airflow:
         done = self.folder / f"migrated-{version('apache-airflow')}"
         if not done.exists():
             self.run("db", "migrate")
+            self.run("pools", "set", ARCHIVE_POOL, "4", "Tasks of the archive")
             done.touch()
 
     def run(self, *arguments: str) -> str:
@@ -86,7 +88,8 @@ class Airflow:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         sections = {**self._connections(), **_LEAN, **_RECOVERY}
         named = {f"AIRFLOW__{section}__{name}": value for (section, name), value in sections.items()}
-        return {"AIRFLOW_HOME": str(self.folder), "PATH": path, **named, **self.environment}
+        own = {"AIRFLOW_HOME": str(self.folder), "PATH": path, "FAULTLINE_ARCHIVE_POOL": ARCHIVE_POOL}
+        return {**own, **named, **self.environment}
 
     @property
     def _passwords_file(self) -> Path:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -72,11 +73,10 @@ def _say_faulty(text: str, error: ConfigurationError, in_force: Settings) -> Non
 
 
 @contextmanager
-def kafka(config: Settings | None = None) -> Iterator[KafkaSource]:
+def kafka(config: Settings) -> Iterator[KafkaSource]:
     """The Kafka of the settings, closed afterwards."""
     from faultline.adapters.kafka import KafkaSource
 
-    config = config or settings()
     with KafkaSource(config.kafka_bootstrap_servers, config.kafka_properties) as source:
         yield source
 
@@ -97,6 +97,23 @@ def connection(conn_id: str) -> dict[str, str]:
         raise TransientError(f"Airflow gives no connection {conn_id}: {type(error).__name__}") from error
     fields = {**found.extra_dejson, "password": found.password}
     return {name: str(value) for name, value in fields.items() if value}
+
+
+def tell_failure(context: Context) -> None:
+    """Callback of a task that has failed for good: the operators are told, once an hour for each task."""
+    from faultline.model import utc_now
+    from faultline.steps.meta import tell_operators
+
+    task, at = context["ti"], utc_now()
+    error = context.get("exception") or "its process is gone"
+    tell_operators(
+        settings(),
+        "TaskFailed",
+        {"dag": task.dag_id, "task": task.task_id},
+        f"{task.dag_id}.{task.task_id} has failed in run {task.run_id}, attempt {task.try_number}: {error}",
+        identity=f"task:{task.dag_id}:{task.task_id}:{at:%Y-%m-%dT%H}",
+        at=at,
+    )
 
 
 @contextmanager
@@ -144,21 +161,25 @@ class AlertSensor(BaseSensorOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(mode="poke", **kwargs)
         self._watch: AlertWatch | None = None
+        self._transitions: Counter[str] = Counter()
         self._stop: Callable[[], bool] = lambda: True
 
-    def execute(self, context: Context) -> Any:
+    def execute(self, context: Context) -> None:
         from faultline.adapters.database import Database
         from faultline.steps.alerts import begin_watch
+        from faultline.steps.report import write_report
 
-        self._stop = until_budget_or_orphaned(settings().task_budget)
         holder = f"{context['run_id']}/{context['ti'].try_number}/{os.getpid()}"
-        with (
-            decisions(),
-            Database(settings().database_url) as database,
-            begin_watch(self._stop, settings(), database, holder, connections=connection) as watch,
-        ):
-            self._watch = watch
-            return super().execute(context)
+        with decisions():
+            config = settings(context["params"]["settings"])
+            self._stop = until_budget_or_orphaned(config.task_budget)
+            with (
+                Database(config.database_url) as database,
+                begin_watch(self._stop, config, database, holder, connections=connection) as watch,
+            ):
+                self._watch = watch
+                super().execute(context)
+        write_report(log, "Transitions of alerts in this run", ("To", "Alerts"), sorted(self._transitions.items()))
 
     def poke(self, context: Context) -> bool:
         """One evaluation; True when this run should end."""
@@ -166,7 +187,8 @@ class AlertSensor(BaseSensorOperator):
 
         assert self._watch is not None
         try:
-            self._watch.evaluate()
+            if evaluation := self._watch.evaluate():
+                self._transitions.update(step.target for step in evaluation.transitions)
         except TransientError as error:
             self.log.warning("Not evaluated, trying again: %s", error)
         except Superseded as error:

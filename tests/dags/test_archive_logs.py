@@ -65,6 +65,19 @@ def test_a_run_archives_every_record_and_a_second_one_adds_nothing(topics: dict[
 
 
 @pytest.mark.usefixtures("airflow_database")
+def test_the_logs_of_a_run_are_reports(topics: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    first = next(iter(topics))
+    with caplog.at_level(logging.INFO, "faultline"):
+        assert run(topics=[first], verify=True).state == "success"
+    said = caplog.messages
+    assert "1 of 1 tables proven" in said
+    assert [line for line in said if line.startswith("104 offsets to archive, up to ")]
+    report = said[said.index("104 records archived") :]
+    assert report[1].split("  ")[0].strip() == "Topic"
+    assert report[3].split()[:2] == [first, "104"]
+
+
+@pytest.mark.usefixtures("airflow_database")
 def test_a_topic_that_the_form_names_wrongly_fails_the_run_and_archives_nothing(topics: dict[str, str]) -> None:
     assert run(topics=["no-such-topic"]).state == "failed"
     with pytest.raises(Exception, match="there is no table"):

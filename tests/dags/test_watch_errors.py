@@ -59,3 +59,30 @@ def test_a_run_counts_what_is_new_and_pages_only_for_the_cause(topic: str, kafka
         }
         [sent] = [each for each in database.recent_notifications() if each.state == OutboxState.DELIVERED]
         assert sent.notification.kind == "firing"
+
+
+@pytest.mark.usefixtures("airflow_database", "topic")
+def test_a_task_that_fails_for_good_is_told_to_the_operators_once_an_hour(postgres_url: str) -> None:
+    from watch_errors import watch_errors_dag
+
+    with Database(postgres_url) as database:
+        database.migrate()
+        for _ in range(2):
+            assert watch_errors_dag.test(run_conf={"settings": {"task_budgets": "1s"}}).state == "failed"
+        told = [each.notification for each in database.recent_notifications()]
+        labels = [dict(each.alert.labels) for each in told]
+        assert sorted(each["task"] for each in labels) == ["alert_sensor", "count_errors"]
+        assert {each.alert.alert.rule for each in told} == {"TaskFailed"}
+        for each in told:
+            assert "did you mean 'task_budget'?" in each.alert.annotations["summary"]
+
+
+@pytest.mark.usefixtures("airflow_database", "topic")
+def test_a_failure_that_nobody_can_be_told_of_fails_no_differently(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from watch_errors import watch_errors_dag
+
+    monkeypatch.setenv("FAULTLINE_DATABASE_URL", "postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    assert watch_errors_dag.test(run_conf={"settings": {"task_budgets": "1s"}}).state == "failed"
+    assert "nobody could be told that watch_errors.count_errors has failed in run" in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.meta import tell_of_losses
 from faultline.steps.patience import patiently
+from faultline.steps.report import some, write_report
 from faultline.steps.topics import archived_topics
 from faultline.topicfile import TopicConfig
 
@@ -69,7 +70,31 @@ def append_group(
         report.batches,
         report.explained,
     )
-    return report.to_dict() | {"lost": ranges_to_dicts(loss.range for loss in losses)}
+    return report.to_dict() | {
+        "offsets": ranges_to_dicts(ranges),
+        "lost": ranges_to_dicts(loss.range for loss in losses),
+    }
+
+
+def report_appends(groups: Iterable[Mapping[str, Any]]) -> None:
+    """What the appends of a run came to, topic by topic, into the log."""
+    done: dict[str, list[Mapping[str, Any]]] = {}
+    for group in groups:
+        done.setdefault(group["topic"], []).append(group)
+    write_report(
+        log,
+        f"{sum(group['rows'] for each in done.values() for group in each):,} records archived",
+        ("Topic", "Records", "Bytes", "Commits", "No parser", "Lost offsets", "Hours"),
+        [
+            (
+                topic,
+                *(sum(group[name] for group in each) for name in ("rows", "raw_bytes", "batches", "parse_errors")),
+                sum(map(len, ranges_from_dicts([span for group in each for span in group["lost"]]))),
+                some(sorted({hour for group in each for hour in group["rows_per_hour"]})),
+            )
+            for topic, each in sorted(done.items())
+        ],
+    )
 
 
 def _append(
@@ -118,7 +143,25 @@ def verify_topics(
 
 
 def require_proof(reports: Sequence[VerifyReport]) -> Sequence[VerifyReport]:
-    """The reports as they are; PermanentError with every finding when a table is not proven."""
+    """The reports as they are, told in the log; PermanentError with every finding when a table is not proven."""
+    write_report(
+        log,
+        f"{sum(report.ok for report in reports)} of {len(reports)} tables proven",
+        ("Topic", "Rows", "Commits", "Files", "Read", "Lost ranges", "Lag", "Faults"),
+        [
+            (
+                report.topic,
+                report.rows,
+                report.commits,
+                report.files,
+                report.files_read,
+                len(report.losses),
+                sum(each.lag or 0 for each in report.partitions),
+                len(report.faults),
+            )
+            for report in reports
+        ],
+    )
     findings = [f"{report.topic}: {finding.message}" for report in reports for finding in report.faults]
     if findings:
         raise PermanentError("the archive is not proven:\n" + "\n".join(findings))

@@ -20,6 +20,7 @@ from faultline.settings import Settings
 from faultline.steps.generations import note_new_generation
 from faultline.steps.meta import tell_of_losses
 from faultline.steps.patience import patiently
+from faultline.steps.report import write_report
 from faultline.steps.topics import archived_topics
 from faultline.topicfile import TopicConfig
 
@@ -113,7 +114,7 @@ def plan_archive_run(
     A topic that cannot be planned, because it does not exist or Kafka has lost records of it, holds up no other one: it
     becomes a group, the last, whose append fails with the reason.
     """
-    groups, faults = [], []
+    plans, groups, faults = [], [], []
     for topic in archived_topics(settings, topics):
         try:
             plan = patiently(
@@ -126,8 +127,27 @@ def plan_archive_run(
                 tell_of_losses(settings, [Loss(span, STOPPED, clock()) for span in error.ranges])
             faults.append({"name": f"{topic.name} cannot be planned", "topic": topic.name, "fault": str(error)})
             continue
+        plans.append(plan)
         for number, ranges in plan.groups.items():
-            log.info("%s group %d: %s", topic.name, number, ", ".join(map(str, ranges)))
             groups.append({"name": f"{topic.name} {number}", "topic": topic.name, "ranges": ranges_to_dicts(ranges)})
-        log.info("%s: %d records to archive, %d partitions up to date", topic.name, plan.rows, len(plan.idle))
+    _report(plans, until, dry_run)
     return faults if dry_run else groups + faults
+
+
+def _report(plans: Sequence[ArchivePlan], until: datetime, dry_run: bool) -> None:
+    verb = "would be archived" if dry_run else "to archive"
+    write_report(
+        log,
+        f"{sum(plan.rows for plan in plans):,} offsets {verb}, up to {until:%Y-%m-%d %H:%M:%S} UTC",
+        ("Topic", "Group", "Offsets", "Ranges"),
+        [
+            (plan.topic, number, sum(map(len, ranges)), ", ".join(map(_span, ranges)))
+            for plan in plans
+            for number, ranges in plan.groups.items()
+        ]
+        + [(plan.topic, "-", 0, f"{len(plan.idle)} partitions up to date") for plan in plans if plan.idle],
+    )
+
+
+def _span(span: OffsetRange) -> str:
+    return f"{span.partition.partition}:[{span.start}, {span.end})"

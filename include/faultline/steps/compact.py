@@ -18,6 +18,7 @@ from faultline.durations import parse_instant
 from faultline.errors import PermanentError
 from faultline.settings import Settings
 from faultline.steps.patience import patiently
+from faultline.steps.report import some, write_report
 from faultline.steps.topics import archived_topics
 from faultline.topicfile import TopicConfig
 
@@ -113,15 +114,24 @@ def plan_compaction(
             log.info("%s: nothing is archived yet", topic.name)
             continue
         plan = plan_topic(settings, table.data_files(), topic, now=now, since=since, until=until, target_mib=target_mib)
-        log.info(
-            "%s: %d hours to merge, %d hours to expire, %d of %d files small",
-            topic.name,
-            len(plan.hours),
-            len(plan.expired),
-            plan.small,
-            plan.files,
-        )
         plans.append(plan)
+    write_report(
+        log,
+        f"{sum(len(merge.files) for plan in plans for merge in plan.merges):,} files to merge",
+        ("Topic", "Files", "Small", "To merge", "Become", "Hours", "To expire"),
+        [
+            (
+                plan.topic,
+                plan.files,
+                plan.small,
+                sum(len(merge.files) for merge in plan.merges),
+                sum(merge.outputs for merge in plan.merges),
+                some(plan.hours),
+                some(plan.expired),
+            )
+            for plan in plans
+        ],
+    )
     return plans
 
 
@@ -147,9 +157,24 @@ def merge_topic(
     for merge in plan.merges:
         work = partial(merge_files, table, merge, memory=settings.compact_memory_bytes, checkpoint=checkpoint)
         if (merged := patiently(work, settings.archive_patience)) is not None:
-            log.info("%s %s: %d files became %d", topic, merge.hour, len(merge.files), merged.outputs)
             done.append(merged)
         progress(merge.size)
+    write_report(
+        log,
+        f"{topic}: {sum(len(merged.merge.files) for merged in done):,} files merged",
+        ("Hour", "Files", "Became", "Rows", "Bytes before", "Bytes after"),
+        [
+            (
+                merged.merge.hour,
+                len(merged.merge.files),
+                merged.outputs,
+                merged.merge.rows,
+                merged.merge.size,
+                merged.size,
+            )
+            for merged in done
+        ],
+    )
     return {
         "topic": topic,
         "hours": sorted({str(merged.merge.hour) for merged in done}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.last_good import in_force
+from faultline.steps.report import write_report
 from faultline.topicfile import TopicConfig, load_topics
 
 log = logging.getLogger(__name__)
@@ -117,13 +119,14 @@ def count_until(
     topics = [topic for topic in in_force(settings.topics_file, load_topics, database).topics if topic.count]
     counter = _Counter(settings, source, database, clock)
     counter.prune()
-    records = 0
+    records: Counter[str] = Counter({topic.name: 0 for topic in topics})
     while not stop():
-        records += sum(counter.count(topic) for topic in topics)
+        records.update({topic.name: counter.count(topic) for topic in topics})
         sleep(settings.count_interval.total_seconds())
+    write_report(log, f"{records.total():,} records counted", ("Topic", "Records"), records.items())
     if counter.faults:
         raise PermanentError("; ".join(f"{name}: {error}" for name, error in counter.faults.items()))
-    return records
+    return records.total()
 
 
 class _Counter:

@@ -1,0 +1,33 @@
+"""What parsing a DAG file imports: Airflow does it again and again, and once more for each task."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
+PLUGINS = {path.stem for path in (ROOT / "plugins").glob("*.py")}
+
+IMPORTED = """
+import sys
+import airflow.sdk
+for name in ("Asset", "AssetAlias", "BaseSensorOperator", "CronDataIntervalTimetable", "Param", "dag", "task"):
+    getattr(airflow.sdk, name)
+before = set(sys.modules)
+__import__(sys.argv[1])
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))
+"""
+
+
+@pytest.mark.parametrize("stem", DAGS)
+def test_a_parse_imports_nothing_but_airflow_and_our_light_plugins(stem: str) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    parsed = subprocess.run(
+        [sys.executable, "-c", IMPORTED, stem], capture_output=True, text=True, env=env, timeout=120, check=True
+    )
+    assert set(parsed.stdout.split()) <= {stem, "airflow"} | PLUGINS
