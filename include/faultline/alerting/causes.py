@@ -36,14 +36,12 @@ class KnownCauses:
 
     def bound(self, path: Path, effect: Mapping[str, str]) -> Sequence[Alert]:
         """The alerts of the path's cause whose labels agree with the effect's."""
-        pairs = sorted(path.equal)
         if not path.could_bind(effect):
             return ()
-        names = tuple((name, (name, other) in path.optional) for name, other in pairs)
-        index = self._found.get((path.cause, names))
+        index = self._found.get((path.cause, path.cause_names))
         if index is None:
-            index = self._found[path.cause, names] = self._index(path.cause, names)
-        return index.get(tuple(effect.get(other, "") for _, other in pairs), ())
+            index = self._found[path.cause, path.cause_names] = self._index(path.cause, path.cause_names)
+        return index.get(tuple([effect.get(name, "") for name in path.effect_names]), ())
 
     def episode(self, name: str) -> Alert | None:
         """The episode of that name."""
@@ -95,9 +93,10 @@ _UNEXPLAINED = Explanation()
 
 def explain(effect: Alert, graph: ChainGraph, known: KnownCauses, bucket: timedelta) -> Explanation:
     """Everyone who explains the effect. ``known`` has those of possible causes, already evaluated."""
-    links = _together([link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)])
+    links = [link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)]
     if not links:
         return _UNEXPLAINED
+    links = _together(links)
     active = _together([link for link in links if link.active])
     ended = [link for link in links if not link.active]
     return Explanation(

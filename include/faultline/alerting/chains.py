@@ -53,7 +53,7 @@ class Edge:
     target: Condition = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Path:
     """A way from ``rules[0]``, a possible root, down to ``rules[-1]``, its possible effect, over any number of edges.
 
@@ -82,18 +82,34 @@ class Path:
         """The rule the path starts at."""
         return self.rules[0]
 
+    @cached_property
+    def cause_names(self) -> tuple[tuple[str, bool], ...]:
+        """The labels of a cause that are bound, and whether it may lack them; in the order of ``effect_names``."""
+        return tuple((name, (name, other) in self.optional) for name, other in sorted(self.equal))
+
+    @cached_property
+    def effect_names(self) -> tuple[str, ...]:
+        """The labels of an effect that are bound."""
+        return tuple(other for _, other in sorted(self.equal))
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        return frozenset(other for _, other in self.equal - self.optional)
+
     def admits(self, cause: Mapping[str, str], effect: Mapping[str, str]) -> bool:
         """Whether the two match what the path asks of them, besides the labels that must be equal."""
+        if not self.source:
+            return True
         if not matches_all(self.source, cause):
             return False
-        two_sided = bool(self.source) and matches_all(self.source, effect)
-        return not (two_sided and matches_all(self.target, cause))
+        return not (matches_all(self.source, effect) and matches_all(self.target, cause))
 
     def could_bind(self, effect: Mapping[str, str]) -> bool:
         """Whether any cause at all could bind to an effect with these labels."""
-        if any(other not in effect for _, other in self.equal - self.optional):
-            return False
-        if any(matches_all(condition, effect) for condition in self.never_suppress):
+        for name in self._needed:
+            if name not in effect:
+                return False
+        if self.never_suppress and any(matches_all(condition, effect) for condition in self.never_suppress):
             return False
         return matches_all(self.target, effect)
 

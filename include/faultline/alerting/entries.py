@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from faultline.alerting.alerts import Alert, Cause, MuteReason, SuppressionOutcome
+from faultline.alerting.alerts import Alert, Cause, MuteReason, SuppressionOutcome, replace
 from faultline.alerting.episodes import ends_at
 from faultline.alerting.scenes import Scene
 from faultline.alerting.windows import window_width

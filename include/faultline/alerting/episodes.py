@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from faultline.alerting.alerts import Alert, Sample
+from faultline.alerting.alerts import Alert, Sample, replace
 from faultline.alerting.rulekinds import BaseRule
-from faultline.alerting.tallies import Cell, Tally, place
+from faultline.alerting.tallies import Cell, Kind, Tally, add_kind
 from faultline.alerting.windows import Activity, Horizon, window_width
 from faultline.model import AlertKey, AlertState, ErrorCount, Labels
 
@@ -90,11 +89,10 @@ def _samples(known: tuple[Sample, ...], cells: Sequence[Cell]) -> tuple[Sample, 
     """The samples known, filled up with one of each fingerprint, the most frequent first."""
     if len(known) >= SAMPLES:
         return known
-    kinds: dict[str, tuple[int, ErrorCount]] = {}
+    kinds: dict[str, Kind] = {}
     for cell in cells:
-        for name, (number, row) in cell.kinds.items():
-            total, first = kinds.get(name, (0, row))
-            kinds[name] = (total + number, min(first, row, key=place))
+        for number, row in cell.samples():
+            add_kind(kinds, number, row)
     ranked = sorted(kinds.items(), key=lambda kind: (-kind[1][0], kind[0]))
     texts = {sample.text for sample in known}
     fresh = {row.sample: _sample(row) for _, (_, row) in ranked if row.sample not in texts}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import datetime
 
-from faultline.alerting.alerts import Alert, MuteReason, Suppression, SuppressionOutcome
+from faultline.alerting.alerts import Alert, MuteReason, Suppression, SuppressionOutcome, replace
 from faultline.model import AlertState
 
 
@@ -18,10 +18,13 @@ def keep_ledger(before: AlertState, alert: Alert, rules_hash: str, at: datetime)
     if not is_open:
         return alert
     reason = alert.mute or row.reason
-    row = replace(row, causes=alert.causes, count=alert.count, samples=alert.samples, reason=reason)
+    news = (alert.causes, alert.count, alert.samples, reason)
+    if alert.muted and news == (row.causes, row.count, row.samples, row.reason):
+        return alert
+    row = dataclasses.replace(row, causes=alert.causes, count=alert.count, samples=alert.samples, reason=reason)
     if not alert.muted:
-        row = replace(row, ends_at=at, outcome=_outcome(before, alert))
-    return alert if row == alert.suppression else replace(alert, suppression=row)
+        row = dataclasses.replace(row, ends_at=at, outcome=_outcome(before, alert))
+    return replace(alert, suppression=row)
 
 
 def _opened(alert: Alert, rules_hash: str, at: datetime) -> Alert:

@@ -9,9 +9,8 @@ was held is either explained by a cause or fires.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from faultline.alerting.alerts import Alert, MuteReason, SuppressionOutcome
+from faultline.alerting.alerts import Alert, MuteReason, SuppressionOutcome, replace
 from faultline.alerting.entries import entered, released_by
 from faultline.alerting.episodes import ends_at, interrupted, matured
 from faultline.alerting.scenes import Scene

@@ -6,7 +6,7 @@ An absent label counts as an empty one, as in Alertmanager, and a regular expres
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,9 +64,9 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     return tuple(matchers)
 
 
-def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+def matches_all(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether the labels meet every condition; none at all is met by everything."""
-    return all(matcher.matches(labels) for matcher in matchers)
+    return not matchers or all(matcher.matches(labels) for matcher in matchers)
 
 
 def _not_a_matcher(text: str) -> ValueError:

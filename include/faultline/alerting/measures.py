@@ -38,6 +38,11 @@ class Sight:
         return self.closed is not None and end <= self.closed
 
 
+def may_be_over(rule: BaseRule, tally: Tally) -> bool:
+    """Whether any window at all can be over; a cheap question that spares most alerts the others."""
+    return not isinstance(rule, FrequencyRule) or tally.records >= rule.num_events
+
+
 def is_over(rule: BaseRule, tally: Tally, end: datetime, sight: Sight) -> bool:
     """Whether the window that ends at ``end`` is over the threshold, as far as can be said now."""
     start = end - sight.width

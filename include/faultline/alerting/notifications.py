@@ -5,11 +5,12 @@ One page an episode and receiver. An update changes that page and is never a new
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from faultline.alerting.alerts import Alert, Told
+from faultline.alerting.alerts import Alert, Told, replace
 from faultline.alerting.routing import Destination
 from faultline.alerting.rules import Rules
 from faultline.alerting.severities import inherited_severity, rank
@@ -40,7 +41,7 @@ def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
     """What to send now, and the alert with what its receivers then know."""
     severity = inherited_severity(occasion.alert, occasion.effects)
     if severity != occasion.alert.severity:
-        occasion = replace(occasion, alert=replace(occasion.alert, severity=severity))
+        occasion = dataclasses.replace(occasion, alert=replace(occasion.alert, severity=severity))
     told = {known.receiver: known for known in occasion.alert.told}
     sent = []
     for receiver, kind, reason in _due(occasion):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from faultline.alerting.alerts import Alert, MuteReason
+from faultline.alerting.alerts import Alert, MuteReason, replace
 from faultline.alerting.causes import Explanation, KnownCauses, explain
 from faultline.alerting.episodes import begin, cleared_at, matured, observe
 from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import step
+from faultline.alerting.measures import may_be_over
 from faultline.alerting.notifications import all_muted, owes_a_page
 from faultline.alerting.progress import Keys, Progress
 from faultline.alerting.rulekinds import BaseRule
@@ -74,21 +74,25 @@ class _Stepper:
         self._progress, self._rule, self._known = progress, rule, known
         self._memory, self._horizon = progress.memory, progress.horizon
         self._touched = progress.touched.get(rule.alert, {})
+        self._tallies = progress.memory.tallies.of[rule.alert]
+        self._latest = progress.memory.latest.setdefault(rule.alert, {})
 
     def look(self, key: AlertKey) -> None:
         """Step the live episode of the key, or a new one, made of windows that end after the last one was cleared."""
         memory, rule = self._memory, self._rule
-        latest = memory.latest.get(rule.alert, {}).get(key)
+        latest = self._latest.get(key)
         going_on = latest if latest is not None and latest.live else None
+        tally = self._tallies.get(key, _NOTHING)
+        if going_on is None and not may_be_over(rule, tally):
+            return
         after = latest.cleared_at if latest is not None and going_on is None else None
         was_over = going_on is not None and going_on.cleared_at is None
-        tally = memory.tallies.of[rule.alert].get(key, _NOTHING)
         look = Look(self._touched.get(key), after, memory.watched.get(rule.alert), was_over)
         activity = survey(tally, rule, self._horizon, look)
         if going_on is not None:
             self._go_on(going_on, tally, activity)
             if key not in self._touched:
-                self._rest(going_on.episode, tally)
+                self._rest(going_on.episode, tally, activity)
             if going_on.episode in memory.alerts or not activity.over:
                 return
         begun = begin(key, rule, activity, self._horizon.bucket)
@@ -105,17 +109,17 @@ class _Stepper:
             alert = replace(alert, flapping=True)
         self._record(before, *step(alert, self._scene(alert, tally, activity)))
 
-    def _rest(self, episode: str, tally: Tally) -> None:
+    def _rest(self, episode: str, tally: Tally, activity: Activity) -> None:
         """Note until when the records there are keep the alert where it is; more of them would only keep it longer."""
         alert, quiet = self._memory.alerts.get(episode), self._memory.quiet_until
-        if alert is None or alert.cleared_at is not None or self._rule.needs_closing or not self._stays(alert):
+        if alert is None or activity.last_over is None or self._rule.needs_closing or not self._stays(alert):
             quiet.pop(episode, None)
         else:
-            quiet[episode] = over_until(tally, self._rule, self._horizon)
+            quiet[episode] = over_until(tally, self._rule, self._horizon, activity.last_over)
 
     def _stays(self, alert: Alert) -> bool:
         if alert.state is AlertState.SUPPRESSED:
-            return self._explain(alert).max_suppression is None
+            return self._memory.explanations[alert.episode].max_suppression is None
         return alert.sounding and bool(alert.told)
 
     def _explain(self, alert: Alert) -> Explanation:

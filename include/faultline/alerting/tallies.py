@@ -18,6 +18,9 @@ from faultline.alerting.matchers import matches_all
 from faultline.alerting.rulekinds import BaseRule, CardinalityRule, NewTermRule, PercentageRule
 from faultline.model import AlertKey, ErrorCount, Labels
 
+# How many records of a fingerprint, and the earliest row of it that has a sample.
+Kind = tuple[int, ErrorCount]
+
 
 @dataclass(slots=True)
 class Cell:
@@ -27,8 +30,25 @@ class Cell:
     first_ts: datetime
     last_ts: datetime
     hits: int = 0
-    values: set[str] = field(default_factory=set)
-    kinds: dict[str, tuple[int, ErrorCount]] = field(default_factory=dict)
+    values: set[str] | None = None
+    _first: ErrorCount | None = None
+    _kinds: dict[str, Kind] | None = None
+
+    def keep_sample(self, row: ErrorCount) -> None:
+        """Remember the row for its sample. Most cells get one, so only those that get more have a dict of them."""
+        if self._first is None:
+            self._first = row
+            return
+        if self._kinds is None:
+            self._kinds = {}
+            add_kind(self._kinds, self._first.count, self._first)
+        add_kind(self._kinds, row.count, row)
+
+    def samples(self) -> Iterable[Kind]:
+        """How many records of each fingerprint, and the earliest row with a sample of it."""
+        if self._kinds is not None:
+            return self._kinds.values()
+        return [] if self._first is None else [(self._first.count, self._first)]
 
 
 @dataclass(slots=True)
@@ -42,40 +62,61 @@ class Tally:
     novel_at: datetime | None = None
     seen_at: datetime | None = None
     noted_at: datetime | None = None
+    # Sums of counts and of hits before each of ``starts`` and after the last; None until they are asked for.
     _totals: list[int] | None = None
     _hits: list[int] | None = None
 
     def add(self, row: ErrorCount, hit: bool, value: str | None) -> None:
         """Count the row; ``hit`` says whether it is in the share, ``value`` is what cardinality is taken of."""
-        cell = self.cells.get(row.bucket_start)
+        start, count = row.bucket_start, row.count
+        cell = self.cells.get(start)
         if cell is None:
-            cell = self.cells[row.bucket_start] = Cell(0, row.first_ts, row.last_ts)
-            insort(self.starts, row.bucket_start)
-        cell.count += row.count
-        cell.hits += row.count if hit else 0
-        cell.first_ts, cell.last_ts = min(cell.first_ts, row.first_ts), max(cell.last_ts, row.last_ts)
+            cell = self.cells[start] = Cell(count, row.first_ts, row.last_ts)
+            self._insert(start)
+        else:
+            cell.count += count
+            cell.first_ts, cell.last_ts = min(cell.first_ts, row.first_ts), max(cell.last_ts, row.last_ts)
+        if self._totals is not None:
+            if start == self.starts[-1]:
+                self._totals[-1] += count
+            else:
+                self._totals = None
+        if hit:
+            cell.hits += count
         if value is not None:
+            cell.values = cell.values or set()
             cell.values.add(value)
         if row.sample is not None:
-            _keep_sample(cell.kinds, row)
-        self._totals = self._hits = None
+            cell.keep_sample(row)
+        self._hits = None
+
+    def _insert(self, start: datetime) -> None:
+        if self.starts and start < self.starts[-1]:
+            insort(self.starts, start)
+        else:
+            self.starts.append(start)
+            if self._totals is not None:
+                self._totals.append(self._totals[-1])
+
+    @property
+    def records(self) -> int:
+        """How many records are in all its buckets."""
+        return self._sums[-1] - self._sums[0]
 
     def total(self, start: datetime, end: datetime) -> int:
         """How many records are in the buckets that start in ``[start, end)``."""
-        if self._totals is None:
-            self._totals = list(accumulate((self.cells[each].count for each in self.starts), initial=0))
-        return self._between(self._totals, start, end)
+        return self._between(self._sums, start, end)
 
     def hits(self, start: datetime, end: datetime) -> int:
         """How many of those are in the share."""
         if self._hits is None:
-            self._hits = list(accumulate((self.cells[each].hits for each in self.starts), initial=0))
+            self._hits = list(accumulate([self.cells[each].hits for each in self.starts], initial=0))
         return self._between(self._hits, start, end)
 
     def distinct(self, start: datetime, end: datetime) -> int:
         """How many different values there are in the buckets that start in ``[start, end)``."""
         chosen = self.starts[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
-        return len(set().union(*(self.cells[each].values for each in chosen)))
+        return len(set().union(*(self.cells[each].values or () for each in chosen)))
 
     def since(self, start: datetime) -> Iterator[tuple[datetime, Cell]]:
         """The buckets that start at or after ``start``, in order."""
@@ -88,7 +129,15 @@ class Tally:
             for each in self.starts[:gone]:
                 del self.cells[each]
             del self.starts[:gone]
-            self._totals = self._hits = None
+            if self._totals is not None:
+                del self._totals[:gone]
+            self._hits = None
+
+    @property
+    def _sums(self) -> list[int]:
+        if self._totals is None:
+            self._totals = list(accumulate([self.cells[each].count for each in self.starts], initial=0))
+        return self._totals
 
     def _between(self, sums: Sequence[int], start: datetime, end: datetime) -> int:
         if end <= start:
@@ -96,52 +145,67 @@ class Tally:
         return sums[bisect_left(self.starts, end)] - sums[bisect_left(self.starts, start)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Target:
-    """Where counts with certain labels go: an alert of a rule, and what they mean to it."""
+    """Where counts with certain labels go: an alert of a rule, and what they mean to it.
+
+    ``term_window`` is how long a new_term rule knows a term. A ``tally`` that is empty may have been forgotten.
+    """
 
     key: AlertKey
     hit: bool
     value: str | None
+    term_window: timedelta | None
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass
 class Tallies:
-    """The tallies of every rule. ``touched`` has the alerts that were added to since it was last taken, each with the
-    earliest bucket of what was added, None for what every evaluation looks at anyway.
-    """
+    """The tallies of every rule, and which of them were added to since ``take_touched`` was last called."""
 
     rules: Sequence[BaseRule]
     of: dict[str, dict[AlertKey, Tally]] = field(default_factory=dict)
-    touched: dict[str, dict[AlertKey, datetime | None]] = field(default_factory=dict)
-    _targets: dict[tuple[Labels, str | None], tuple[tuple[BaseRule, Target], ...]] = field(default_factory=dict)
+    _targets: dict[tuple[Labels, str | None], tuple[Target, ...]] = field(default_factory=dict)
+    _touched: dict[Target, datetime] = field(default_factory=dict)
+    _restored: dict[str, dict[AlertKey, datetime | None]] = field(default_factory=dict)
+    _kept_from: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.of = {rule.alert: {} for rule in self.rules}
+        self._has_terms = any(isinstance(rule, NewTermRule) for rule in self.rules)
 
     def add(self, rows: Iterable[ErrorCount]) -> None:
         """Count the rows in every tally that they belong to."""
-        if any(isinstance(rule, NewTermRule) for rule in self.rules):
+        if self._has_terms:
             rows = sorted(rows, key=attrgetter("bucket_start"))
+        touched = self._touched
         for row in rows:
-            for rule, target in self._targets_of(row):
-                tally = self.of[rule.alert].get(target.key)
-                if tally is None:
-                    tally = self.of[rule.alert][target.key] = Tally()
+            for target in self._targets_of(row):
+                tally = target.tally
+                if not tally.starts:
+                    tally = target.tally = self.of[target.key.rule].setdefault(target.key, Tally())
                 tally.add(row, target.hit, target.value)
-                if isinstance(rule, NewTermRule):
-                    _note_term(tally, row, rule)
-                touched = self.touched.setdefault(rule.alert, {})
-                touched[target.key] = min(touched.get(target.key) or row.bucket_start, row.bucket_start)
+                if target.term_window is not None:
+                    _note_term(tally, row, target.term_window)
+                if target not in touched or row.bucket_start < touched[target]:
+                    touched[target] = row.bucket_start
 
     def restore(self, rows: Iterable[ErrorCount]) -> None:
         """Count rows that were mostly evaluated before: late ones among them bring no old window back."""
         self.add(rows)
-        self.touched = {name: dict.fromkeys(keys) for name, keys in self.touched.items()}
+        self._restored = {name: dict.fromkeys(keys) for name, keys in self.take_touched().items()}
 
     def take_touched(self) -> dict[str, dict[AlertKey, datetime | None]]:
-        """What was touched since the last call."""
-        taken, self.touched = self.touched, {}
+        """The alerts that were added to since the last call, each with the earliest bucket of what was added, None
+        for what every evaluation looks at anyway.
+        """
+        taken, self._restored = self._restored, {}
+        for target, start in self._touched.items():
+            keys = taken.setdefault(target.key.rule, {})
+            earliest = keys.setdefault(target.key, start)
+            if earliest is None or start < earliest:
+                keys[target.key] = start
+        self._touched = {}
         return taken
 
     def note_terms(self, rule: str, keys: Iterable[AlertKey], exact: timedelta) -> Iterator[Term]:
@@ -153,10 +217,16 @@ class Tallies:
                 yield Term(key, tally.novel_at, tally.seen_at)
 
     def forget(self, until: datetime, bucket: timedelta) -> None:
-        """Drop what no window can reach that ends after ``until``; a term stays known for its ``terms_window_size``."""
+        """Drop what no window can reach that ends after ``until``; a term stays known for its ``terms_window_size``.
+
+        A few buckets at a time, because it costs about as much as counting them.
+        """
         for rule in self.rules:
             tallies = self.of[rule.alert]
             before = until - rule.reach - 2 * bucket
+            if before < self._kept_from.setdefault(rule.alert, before) + rule.reach / 8:
+                continue
+            self._kept_from[rule.alert] = before
             for key in [key for key, tally in tallies.items() if tally.starts and tally.starts[0] < before]:
                 tallies[key].forget(before)
                 if not tallies[key].starts and not _known_term(tallies[key], rule, until):
@@ -164,12 +234,12 @@ class Tallies:
         if len(self._targets) > 100_000:
             self._targets.clear()
 
-    def _targets_of(self, row: ErrorCount) -> tuple[tuple[BaseRule, Target], ...]:
+    def _targets_of(self, row: ErrorCount) -> tuple[Target, ...]:
         """Found once for each set of labels."""
         known = self._targets.get((row.labels, row.fingerprint))
         if known is None:
             labels = {**row.labels, "fingerprint": row.fingerprint} if row.fingerprint else row.labels
-            known = tuple((rule, target) for rule in self.rules if (target := target_of(rule, labels)) is not None)
+            known = tuple(target for rule in self.rules if (target := target_of(rule, labels)) is not None)
             self._targets[row.labels, row.fingerprint] = known
         return known
 
@@ -181,17 +251,20 @@ def target_of(rule: BaseRule, labels: Mapping[str, str]) -> Target | None:
     if isinstance(rule, NewTermRule) and not any(name in labels for name in rule.fields):
         return None
     key = AlertKey(rule.alert, Labels({name: labels[name] for name in rule.identity if name in labels}))
-    hit = isinstance(rule, PercentageRule) and matches_all(rule.parsed_filter, labels)
-    return Target(key, hit, labels.get(rule.cardinality_field) if isinstance(rule, CardinalityRule) else None)
+    return Target(
+        key,
+        hit=isinstance(rule, PercentageRule) and matches_all(rule.parsed_filter, labels),
+        value=labels.get(rule.cardinality_field) if isinstance(rule, CardinalityRule) else None,
+        term_window=rule.terms_window_size if isinstance(rule, NewTermRule) else None,
+    )
 
 
-def _note_term(tally: Tally, row: ErrorCount, rule: NewTermRule) -> None:
+def _note_term(tally: Tally, row: ErrorCount, window: timedelta) -> None:
     """A term is new where it was not seen for the whole window before; a late record from within that window moves it.
 
     A record before that window moves nothing, whether it comes late or is counted again after a restart.
     """
     at, seen, novel = row.bucket_start, tally.seen_at, tally.novel_at
-    window = rule.terms_window_size
     if seen is None or at - seen > window or (novel is not None and timedelta(0) < novel - at <= window):
         tally.novel_at = at
     tally.seen_at = max(at, seen or at)
@@ -203,10 +276,11 @@ def _known_term(tally: Tally, rule: BaseRule, until: datetime) -> bool:
     return until - tally.seen_at <= rule.terms_window_size
 
 
-def _keep_sample(kinds: dict[str, tuple[int, ErrorCount]], row: ErrorCount) -> None:
+def add_kind(kinds: dict[str, Kind], number: int, row: ErrorCount) -> None:
+    """Count so many more records of the row's fingerprint."""
     name = row.fingerprint or ""
-    number, first = kinds.get(name, (0, row))
-    kinds[name] = (number + row.count, min(first, row, key=place))
+    known, first = kinds.get(name, (0, row))
+    kinds[name] = (known + number, min(first, row, key=place))
 
 
 def place(row: ErrorCount) -> tuple[datetime, int, int, str]:

@@ -92,10 +92,10 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
     return Activity(first_over, run_from, last_over, over)
 
 
-def over_until(tally: Tally, rule: BaseRule, horizon: Horizon) -> datetime:
-    """The end of the first window, from the last closed one on, that is not over if no more records come."""
+def over_until(tally: Tally, rule: BaseRule, horizon: Horizon, last_over: datetime) -> datetime:
+    """The end of the first window after one that is over that is not over if no more records come."""
     sight = Sight(window_width(rule, horizon.bucket), horizon.closed, None, False)
-    end = horizon.first if horizon.closed is None else horizon.closed
+    end = last_over + horizon.bucket
     while is_over(rule, tally, end, sight):
         end += horizon.bucket
     return end
