@@ -13,5 +13,6 @@ The map, in reading order:
 - ``importers`` turn the files of Alertmanager and ElastAlert into our rules file; a note says what is not in it.
 - ``adapters`` are the only modules that open a connection: Kafka, Delta, WebHDFS, the SQL database.
 - ``steps`` has one function per Airflow task: gather, decide, act. ``cli`` is the same for a terminal.
+- ``page`` shows all of it in a browser, within Airflow; it too knows nothing of Airflow itself.
 - ``testing`` has the fakes, for our tests and for yours.
 """

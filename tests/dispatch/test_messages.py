@@ -108,7 +108,7 @@ def test_the_same_in_chinese() -> None:
         "  - CheckoutFailed environment=prod：7 条，始于 12:00:00（已抑制）",
         "样例：",
         "    | boom",
-        "告警: https://airflow.example/plugin/faultline/?episode=e1",
+        "告警: https://airflow.example/plugin/faultline/now?episode=e1",
         "检索：faultline search environment=prod --since 2026-11-22T11:59:00 --until 2026-11-22T12:01:30",
         "原因：threshold crossed",
         "编号：e1-ops-firing-1",
@@ -125,7 +125,7 @@ sample:
 ```
 Traceback &lt;module&gt;: boom
 ```
-<https://airflow.example/faultline/?episode=e1|alert>
+<https://airflow.example/faultline/now?episode=e1|alert>
 search: faultline search environment=prod --since 2026-11-22T11:59:00 --until 2026-11-22T12:01:30
 why: threshold crossed
 id: e1-ops-firing-1"""

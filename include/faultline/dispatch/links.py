@@ -19,7 +19,7 @@ _KINDS = {NotificationKind.FIRING, NotificationKind.UPDATE, NotificationKind.PER
 
 def alert_url(base: str | None, episode: str) -> str:
     """The episode on Faultline's page; empty when nobody has said where that is."""
-    return f"{base.rstrip('/')}/?episode={quote(episode, safe='')}" if base else ""
+    return f"{base.rstrip('/')}/now?episode={quote(episode, safe='')}" if base else ""
 
 
 def search_command(notification: Notification) -> str:

@@ -15,6 +15,7 @@ from typing import Self
 from faultline.adapters.database import (
     counting,
     evaluating,
+    glance,
     history,
     interventions,
     outbox,
@@ -25,6 +26,7 @@ from faultline.adapters.database import (
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
+from faultline.adapters.database.glance import Message, Outline
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
@@ -35,7 +37,7 @@ from faultline.dispatch.story import History
 from faultline.errors import Fault
 from faultline.model import Ack, ErrorCount, Notification, OffsetRange, TopicPartition
 
-__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "RuleVersion"]
+__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "Message", "Outline", "RuleVersion"]
 
 
 def ignore(_step: str) -> None:
@@ -265,6 +267,26 @@ class Database:
             return outbox.requeue_dead(connection, at, keys, target)
 
     # At a glance.
+
+    def live_outlines(self, limit: int) -> list[Outline]:
+        """What the last recorded evaluation remembered, also what has ended; the newest where there are more."""
+        with reading(self._engine) as connection:
+            return glance.live_outlines(connection, limit)
+
+    def outlines_since(self, since: datetime, limit: int) -> list[Outline]:
+        """Episodes that began since then or are remembered, newest first."""
+        with reading(self._engine) as connection:
+            return glance.outlines_since(connection, since, limit)
+
+    def alerts_of(self, episodes: Collection[str]) -> dict[str, Alert]:
+        """The whole of these episodes, as many of them as there are."""
+        with reading(self._engine) as connection:
+            return glance.alerts_of(connection, episodes)
+
+    def messages_of(self, episodes: Collection[str], limit: int) -> list[Message]:
+        """The latest messages about these episodes, newest first, without their texts."""
+        with reading(self._engine) as connection:
+            return glance.messages_of(connection, episodes, limit)
 
     def counted(self) -> list[Counted]:
         """How far every partition is counted."""

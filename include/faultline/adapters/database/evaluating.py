@@ -145,6 +145,10 @@ def _alert_row(alert: Alert) -> dict[str, Any]:
         "live": True,
         "starts_at": alert.starts_at,
         "body": to_json(ALERT, alert),
+        "root": alert.causes[0].episode if alert.causes else None,
+        "severity": alert.shown.get("severity", ""),
+        "labels": json.dumps(dict(alert.labels)),
+        "records": alert.count,
     }
 
 

@@ -126,7 +126,8 @@ leases = Table(
     Column("rules_hash", Text),
 )
 
-# Every episode there ever was; `live` ones are what the last evaluation remembers.
+# Every episode there ever was; `live` ones are what the last evaluation remembers. What lists of many show of each has
+# columns: the episode of its first cause, the severity it is shown with, its labels, how many records it has.
 alerts = Table(
     "alerts",
     metadata,
@@ -137,8 +138,13 @@ alerts = Table(
     Column("live", Boolean(create_constraint=False), nullable=False),
     Column("starts_at", UtcDateTime, nullable=False),
     Column("body", Text, nullable=False),
+    Column("root", Text),
+    Column("severity", LogText, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
     Index(None, "live"),
     Index(None, "alert_id"),
+    Index(None, "starts_at"),
 )
 
 # Since when each rule is evaluated: what a new_term rule finds before that is known, not new.

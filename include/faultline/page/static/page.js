@@ -1,0 +1,110 @@
+// The theme of Airflow around us, charts, and fresh content without losing one's place. The page works without it.
+"use strict";
+
+// Airflow says which theme it has by a class of its own document; alone, the system's decides.
+const host = (() => {
+  try {
+    return window.parent === window ? null : window.parent.document.documentElement;
+  } catch {
+    return null;
+  }
+})();
+
+const charts = () => document.querySelectorAll("[data-chart]");
+
+function followTheme() {
+  const theme = ["dark", "light"].find((name) => host.classList.contains(name));
+  if (theme) document.documentElement.dataset.theme = theme;
+  charts().forEach(draw);
+}
+
+if (host) {
+  followTheme();
+  new MutationObserver(followTheme).observe(host, { attributeFilter: ["class"] });
+} else {
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts().forEach(draw));
+}
+
+// A figure names, in data-chart, the element with its data and layout as JSON. Colours come from the style sheet:
+// a trace may name a variable of it, such as "--critical".
+function draw(figure) {
+  if (!window.Plotly) return;
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const source = document.getElementById(figure.dataset.chart);
+  const { data, layout = {} } = JSON.parse(source.textContent, (_, value) =>
+    typeof value === "string" && /^--[a-z]+$/.test(value) ? colour(value) : value,
+  );
+  const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line") };
+  const axes = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
+  const merged = Object.fromEntries([...new Set(["xaxis", "yaxis", ...axes])].map((name) => [name, { ...axis, ...layout[name] }]));
+  const common = {
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    font: { color: colour("--soft"), family: getComputedStyle(document.body).fontFamily, size: 12 },
+    margin: { l: 48, r: 16, t: 16, b: 36 },
+    hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--line"), font: { color: colour("--text") } },
+  };
+  window.Plotly.react(figure, data, { ...common, ...layout, ...merged }, { displaylogo: false, responsive: true });
+}
+
+// What a person has opened, typed, selected or scrolled to stays as it is.
+function place() {
+  const open = new Map([...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
+  const scrolled = [...document.querySelectorAll("[data-refresh] [id]")].filter((each) => each.scrollTop > 0);
+  return { open, scrolled: scrolled.map((each) => [each.id, each.scrollTop]), focus: pathTo(document.activeElement) };
+}
+
+// The nearest element above with an id, and which of its links, buttons and summaries it is.
+const REACHABLE = "a, button, summary, input, select, textarea";
+function pathTo(element) {
+  const owner = element?.closest("[data-refresh] [id]");
+  return owner && { id: owner.id, number: [owner, ...owner.querySelectorAll(REACHABLE)].indexOf(element) };
+}
+
+function restore({ open, scrolled, focus }) {
+  for (const each of document.querySelectorAll("details[id]")) each.open = open.get(each.id) ?? each.open;
+  for (const [id, top] of scrolled) document.getElementById(id)?.scrollTo(0, top);
+  const owner = focus && document.getElementById(focus.id);
+  if (owner) [owner, ...owner.querySelectorAll(REACHABLE)][focus.number]?.focus({ preventScroll: true });
+}
+
+const busy = (live) =>
+  document.hidden ||
+  (!getSelection().isCollapsed && live.contains(getSelection().anchorNode)) ||
+  (live.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+
+async function refresh(live) {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-refresh]");
+  if (!fresh || busy(live)) return;
+  const kept = place();
+  const [x, y] = [scrollX, scrollY];
+  live.replaceChildren(...fresh.childNodes);
+  restore(kept);
+  scrollTo(x, y);
+  charts().forEach(draw);
+}
+
+async function keepFresh(live) {
+  const pause = Number(live.dataset.refresh) * 1000;
+  for (;;) {
+    await new Promise((wake) => setTimeout(wake, pause));
+    if (busy(live)) continue;
+    const failed = await refresh(live).then(() => false, () => true);
+    live.toggleAttribute("data-stale", failed);
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  charts().forEach(draw);
+  document.querySelectorAll("[data-refresh]").forEach(keepFresh);
+  for (const form of document.querySelectorAll("form.filters")) {
+    form.addEventListener("change", (event) => event.target.matches("[type=checkbox], select") && form.requestSubmit());
+    // An address without what was left empty.
+    form.addEventListener("formdata", (event) => {
+      for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+    });
+  }
+});

@@ -1,0 +1,99 @@
+"""Whatever a log, a label or a provider says is text on the page, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from fastapi.testclient import TestClient
+
+from faultline.adapters.database import Database
+from faultline.alerting.alerts import MuteReason, Sample
+from faultline.alerting.silences import Silence
+from faultline.model import Ack, AlertKey, AlertState, Labels
+from tests.page.conftest import AT
+from tests.page.test_now import MINUTE, effect, firing, message
+
+CORPUS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg/onload=alert(1)>",
+    "</code></pre><iframe srcdoc='<script>alert(1)</script>'>",
+    "</title></style></textarea><script>alert(1)</script>",
+    "<!--<img src='--><img src=x onerror=alert(1)//'>",
+    "javascript:alert(1)",
+    '" onmouseover="alert(1)" x="',
+    "{{ 7*7 }} {% raw %} ${7*7} <%= 7*7 %>",
+    "<a href='data:text/html,<script>alert(1)</script>'>",
+    "&lt;script&gt;&#60;script&#62;",
+    "\u202egnp.exe\u2066\u200b\ufeff",
+    "\x1b[2J\x00\r\n<base href=//evil.test>",
+    "＜script＞alert(1)＜/script＞",
+]
+ALLOWED = {"html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "div", "main"}
+ALLOWED |= {"h1", "h2", "h3", "h4", "small", "form", "fieldset", "legend", "label", "input", "b", "select", "option"}
+ALLOWED |= {"button", "p", "span", "em", "strong", "dl", "dt", "dd", "time", "pre", "code", "details", "summary", "ul"}
+ALLOWED |= {"li", "article", "section", "textarea"}
+Remember = Callable[..., None]
+
+
+class Page(HTMLParser):
+    """The elements of a page, their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def assert_harmless(html: str) -> Page:
+    """No element but ours, no handler, no script but ours, and no address that leads elsewhere."""
+    page = Page(html)
+    assert {tag for tag, _ in page.elements} <= ALLOWED
+    for tag, attributes in page.elements:
+        assert not any(name.startswith("on") or name in ("style", "srcdoc") for name in attributes), (tag, attributes)
+        for name in ("href", "src", "action"):
+            assert name not in attributes or (attributes[name] or "").startswith(("/faultline/", "#")), attributes
+    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
+    assert len(scripts) == 1
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff\x00\x1b]", page.text)
+    return page
+
+
+@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
+def test_no_field_of_an_alert_becomes_markup(
+    client: TestClient, database: Database, remember: Remember, text: str
+) -> None:
+    key = AlertKey(text, Labels({text: text}))
+    labels = Labels({**key.labels, "alertname": text, "severity": text})
+    root = replace(firing(), key=key, labels=labels, samples=(Sample(text), Sample(text + " ")))
+    below = replace(effect("CheckoutFailed", root), labels=Labels(a=text, severity=text), samples=(Sample(text),))
+    held = replace(root, key=AlertKey("b" + text, Labels()), state=AlertState.HELD, held_since=AT)
+    acked = replace(root, key=AlertKey("c" + text, Labels()), state=AlertState.ACKED, ack=Ack("e", text, AT, text))
+    silenced = replace(root, key=AlertKey("d" + text, Labels()), state=AlertState.SUPPRESSED, mute=MuteReason.SILENCE)
+    database.add_silence(
+        Silence(matchers=('alertname!="x"',), starts_at=AT - MINUTE, ends_at=AT + MINUTE, created_by=text, comment=text)
+    )
+    remember(root, below, held, acked, silenced, messages=(message(root, text),))
+    page = assert_harmless(client.get("/now", params={"episode": ""}).text)
+    assert "CheckoutFailed" in page.text
+
+
+@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
+@pytest.mark.parametrize("name", ["q", "severity", "episode", "lang", "state", "page", "unknown"])
+def test_no_part_of_an_address_becomes_markup(client: TestClient, name: str, text: str) -> None:
+    assert_harmless(client.get("/now", params={name: text}).text)
+
+
+def test_a_path_that_is_not_there_is_not_repeated_as_markup(client: TestClient) -> None:
+    assert_harmless(client.get("/<img src=x onerror=alert(1)>").text)

@@ -1,0 +1,81 @@
+"""The page speaks each of its languages completely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+import faultline.page.templates
+from faultline.alerting.alerts import MuteReason
+from faultline.dispatch.delivery import OutboxState
+from faultline.model import AlertState
+from faultline.page.texts import LANGUAGES, choose_language, texts_of
+from faultline.page.views import VIEWS
+
+TEMPLATES = sorted(Path(faultline.page.templates.__path__[0]).glob("*.j2"))
+USED = sorted({key for file in TEMPLATES for key in re.findall(r"""\bt\("([a-z_.]+[a-z_])"[,)]""", file.read_text())})
+MADE = [
+    *(f"states.{state}" for state in AlertState),
+    *(f"told.{state}" for state in OutboxState),
+    *(f"now.why.{reason}" for reason in MuteReason),
+    *(f"nav.{view.NAME}" for view in VIEWS),
+    *(f"languages.{language}" for language in LANGUAGES),
+]
+
+
+def leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield above + name, value
+
+
+def test_every_language_has_the_same_keys_and_the_same_places_in_them() -> None:
+    tables = [
+        {key: sorted(re.findall(r"{\w+}", text)) for key, text in leaves(texts_of(language).table)}
+        for language in LANGUAGES
+    ]
+    forms = [{key: places for key, places in table.items() if not key.endswith(".one")} for table in tables]
+    assert all(table.keys() == tables[0].keys() for table in tables)
+    assert all(table == forms[0] for table in forms)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", sorted({*USED, *MADE}))
+def test_every_key_that_is_used_has_a_text(language: str, key: str) -> None:
+    [spoken] = [each for each in LANGUAGES if each == language]
+    assert texts_of(spoken)(key, n=1, page=1, pages=2)
+
+
+def test_a_number_chooses_the_form_and_is_easy_to_read() -> None:
+    texts = texts_of("en")
+    assert [texts("now.effects", n=n) for n in (1, 1234)] == ["explains one alert", "explains 1,234 alerts"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "language"),
+    [
+        (None, "", "en"),
+        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (None, "fr, en;q=0.5, zh;q=0.9", "zh"),
+        (None, "en-GB,zh", "en"),
+        (None, "de, zh;q=x", "en"),
+        ("zh", "en", "zh"),
+        ("xx", "zh", "zh"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_or_accepted(asked: str | None, accepted: str, language: str) -> None:
+    assert choose_language(asked, accepted) == language
+
+
+def test_a_language_that_was_asked_for_stays(client: TestClient) -> None:
+    page = client.get("/now", params={"lang": "zh"}).text
+    assert '<html lang="zh">' in page
+    assert 'href="/faultline/now?lang=zh" aria-current="page">当前告警' in page
+    assert '<input type="hidden" name="lang" value="zh">' in page
