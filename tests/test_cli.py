@@ -23,7 +23,7 @@ from faultline.archive.table import Loss
 from faultline.cli import app
 from faultline.cli.archive_status import loss_lines
 from faultline.cli.hdfs_status import state_lines, use_lines
-from faultline.model import Ack, AlertKey, AlertState, Labels, OffsetRange, TopicPartition
+from faultline.model import Ack, AlertKey, AlertState, Labels, LateCount, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.steps.archive_state import TopicState
 from faultline.testing.records import raw_table
@@ -171,6 +171,14 @@ def test_quotas_that_are_nearly_used_up_stand_out() -> None:
         "Archive, name quota: [bold red]46 of 50 names[/]",
     ]
     assert list(use_lines("/x", None)) == ["Archive: nothing in /x yet"]
+
+
+def test_status_says_what_came_too_late_to_be_counted(database: Database) -> None:
+    late = [LateCount("app-logs", NOON - timedelta(hours=hours), 1000) for hours in range(4)]
+    database.record_counts([OffsetRange(PART, 0, 4000)], [], late=late)
+    output = run("status", COLUMNS="200").output
+    assert "app-logs: late_dropped 4,000: archived but not counted, because they came more than 30s after" in output
+    assert "by hour (UTC): 2026-11-22 12:00 1,000, 2026-11-22 11:00 1,000, 2026-11-22 10:00 1,000 …" in output
 
 
 def test_status_shows_hostile_labels_as_escapes(database: Database) -> None:

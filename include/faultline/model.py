@@ -145,6 +145,15 @@ class ErrorCount:
     sample_offset: int | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LateCount:
+    """How many records of a topic's hour were not counted, because they came too late for any window."""
+
+    topic: str
+    hour: datetime
+    count: int
+
+
 class AlertState(StrEnum):
     """Where an episode stands; see docs/alerting.md for the transitions."""
 
@@ -198,7 +207,10 @@ def _identity(rule: str, labels: Labels) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step in an episode's life, with the reason and, where others caused it, who."""
+    """One step in an episode's life, with the reason and, where others caused it, who.
+
+    ``late`` says that records came into it whose bucket had closed before they came.
+    """
 
     episode: str
     alert: AlertKey
@@ -207,6 +219,7 @@ class Transition:
     at: datetime
     reason: str
     by: tuple[AlertKey, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +239,10 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class AlertSummary:
-    """What a message says of one alert: what, since when, how often, and a few examples; ``caused_by`` root first."""
+    """What a message says of one alert: what, since when, how often, and a few examples; ``caused_by`` root first.
+
+    ``late`` says that it took records that came late to see it.
+    """
 
     alert: AlertKey
     state: AlertState
@@ -241,6 +257,7 @@ class AlertSummary:
     samples: tuple[str, ...] = ()
     caused_by: tuple[AlertKey, ...] = ()
     ack: Ack | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

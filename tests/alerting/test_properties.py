@@ -58,8 +58,8 @@ CHAIN = {"name": "x", "path": ["A", "B", "C"], "equal": ["host"], "hold": "20s",
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Arrival]:
-    """Records of three services on two hosts; some arrive up to 15 s after they happened."""
-    second, late = st.integers(0, END - 60), st.sampled_from([0, 0, 0, 5, 15])
+    """Records of three services on two hosts; some arrive late, and some so late that they are dropped."""
+    second, late = st.integers(0, END - 60), st.sampled_from([0, 0, 0, 5, 15, 25, 35, 60])
     labels = st.tuples(st.sampled_from(SERVICES), st.sampled_from(["h1", "h2"]), st.sampled_from(["INFO", "ERROR"]))
     found = [
         Arrival(START + timedelta(seconds=at + delay), _count(at, number, *each))
@@ -74,11 +74,13 @@ def _count(at: int, number: int, service: str, host: str, level: str) -> ErrorCo
 
 
 def plan(arrivals: list[Arrival], restarts: tuple[int, ...] = (), acks: Acks = ()) -> Plan:
-    """Evaluations every five seconds, with a watermark 15 s behind."""
+    """Evaluations every five seconds, with a watermark 15 s behind, and 15 s more for late records."""
     requests = [AckRequest(START + timedelta(seconds=second), alert) for second, alert in sorted(acks)]
     restarted = [START + timedelta(seconds=second) for second in sorted(restarts)]
     step, late = timedelta(seconds=5), timedelta(seconds=15)
-    return Plan(START, START + timedelta(seconds=END), step, BUCKET, arrivals, late, restarted, acks=requests)
+    return Plan(
+        START, START + timedelta(seconds=END), step, BUCKET, arrivals, late, restarted, acks=requests, lateness=late
+    )
 
 
 def keys(timeline: Timeline) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from faultline.adapters.database import BatchMark, Database
 from faultline.alerting.counts import merge_counts
 from faultline.errors import PermanentError, Superseded, TransientError
-from faultline.model import TopicPartition
-from tests.contracts.values import BUCKET, NOON, P0, P1, SECOND, count, span
+from faultline.model import LateCount, TopicPartition
+from tests.contracts.values import BUCKET, NOON, P0, P1, SECOND, count, evaluation, span
 
 ALWAYS = (NOON - timedelta(days=1), NOON + timedelta(days=1))
 
@@ -46,6 +46,39 @@ def test_a_range_that_does_not_start_at_the_stored_offset_writes_nothing(databas
         database.record_counts(ranges, [count(2)])
     assert database.positions([P0, P1]) == {P0: 10, P1: 0}
     assert database.totals() == {"app-logs": 10}
+
+
+def test_what_came_too_late_is_added_up_by_topic_and_hour_with_the_positions_or_not_at_all(database: Database) -> None:
+    hour, before = NOON, NOON - timedelta(hours=1)
+    database.record_counts([span(0, 10)], [], late=[LateCount("app-logs", hour, 3), LateCount("app-logs", before, 1)])
+    database.record_counts([span(10, 20)], [count(8)], late=[LateCount("app-logs", hour, 2)])
+    with pytest.raises(Superseded):
+        database.record_counts([span(10, 20)], [], late=[LateCount("app-logs", hour, 100)])
+    assert database.late_dropped() == [LateCount("app-logs", hour, 5), LateCount("app-logs", before, 1)]
+    assert database.totals() == {"app-logs": 8}
+    database.prune(NOON)
+    assert database.late_dropped() == [LateCount("app-logs", hour, 5)]
+
+
+def test_what_an_evaluation_knew_is_told_from_what_came_since(database: Database) -> None:
+    lease = database.acquire_lease("alerts", "run 1")
+    database.record_counts([span(0, 10)], [count(10)])
+    database.record_evaluation(lease, evaluation(), mark=database.batch_mark())
+    database.record_counts([span(10, 13)], [count(3)])
+    found = database.evaluated("alerts")
+    assert found is not None
+    now = database.batch_mark()
+    assert sum(each.count for each in database.counts_between(["app-logs"], *ALWAYS, found.mark)) == 10
+    assert sum(each.count for each in database.counts_between(["app-logs"], *ALWAYS, now, found.mark)) == 3
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [BatchMark(), BatchMark(7), BatchMark(0, frozenset({1, 2, 3})), BatchMark(10, frozenset({11, 14}))],
+    ids=["nothing", "only a floor", "all above it", "with a gap"],
+)
+def test_a_mark_is_read_as_it_was_written(mark: BatchMark) -> None:
+    assert BatchMark.from_text(mark.to_text()) == mark
 
 
 def test_a_recreated_topic_starts_a_position_of_its_own(database: Database) -> None:

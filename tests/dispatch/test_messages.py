@@ -52,12 +52,24 @@ def test_a_page_says_what_how_often_since_when_and_what_it_explains() -> None:
             "[STILL FAILING] CRITICAL DbDown environment=prod",
             "still failing after its root cause cleared: 42 records",
         ),
+        (
+            NotificationKind.CORRECTION,
+            "[CORRECTION] CRITICAL DbDown environment=prod",
+            "it was no alert: 42 records, counted again with those that came late; threshold 20 in 5m",
+        ),
     ],
 )
 def test_each_kind_says_what_happened(kind: NotificationKind, title: str, words: str) -> None:
     message = render(notification(kind))
     assert message.title == title
     assert words in message.text
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "seen late: it took records"), ("zh", "有记录迟到")])
+def test_that_it_took_late_records_is_said(language: Language, said: str) -> None:
+    late = replace(notification(), alert=replace(notification().alert, late=True))
+    assert said in render(late, style=Style(language)).text
+    assert said not in render(notification(), style=Style(language)).text
 
 
 def test_a_long_list_of_effects_is_cut_and_says_what_it_left_out() -> None:

@@ -39,6 +39,10 @@ HISTORIES = {
         History(alert(), sent=(sent(OutboxState.DELIVERED), sent(OutboxState.DELIVERED, "ops/console/1"))),
         "Told: ops/slack/1, ops/console/1.",
     ),
+    "corrected": (
+        History(replace(alert(AlertState.RESOLVED), corrected=True), sent=(sent(OutboxState.DELIVERED),)),
+        "Told: ops/slack/1; then corrected: with records that came late it was no alert.",
+    ),
     "one channel given up": (
         History(alert(), sent=(sent(OutboxState.DELIVERED, "ops/console/1"), sent(OutboxState.DEAD))),
         "Told: ops/console/1. Given up for ops/slack/1: 500 no room.",
@@ -112,6 +116,12 @@ def test_the_time_line_is_in_order_and_says_what_each_message_came_to() -> None:
     retried = "retry, 2 attempts, again from 2026-11-22 12:00:30"
     assert events[2].details == ("threshold crossed", retried, "the provider said: 500 no room")
     assert events[4].details == ("1,234 records by then",)
+
+
+def test_a_step_that_took_late_records_says_so() -> None:
+    [event] = time_line(History(alert(), (replace(step(AlertState.FIRING), late=True),)))
+    assert event.what == "inactive → firing (late)"
+    assert event.details == ("over 20 in 5m", "records that came late are counted in")
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,25 @@ def test_a_topic_counted_for_the_first_time_does_not_bring_old_episodes_back_to_
     assert evaluation.watermark == clock.now - settings.allowed_lateness
 
 
+def test_a_late_record_that_is_counted_while_nobody_evaluates_is_evaluated_by_the_successor(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 4, at=START + timedelta(minutes=1))
+    clock.now = START + timedelta(minutes=1)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        assert watch.evaluate().transitions == ()
+    count(database, 1, start=4, at=START + timedelta(minutes=1, seconds=25))
+    clock.now = START + timedelta(minutes=1, seconds=25)
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        [step] = watch.evaluate().transitions
+        assert (step.target, step.late) == (AlertState.FIRING, True)
+        assert watch.evaluate().transitions == ()
+    with AlertWatch(settings, database, "third", clock=clock) as watch:
+        assert watch.evaluate().transitions == ()
+    [sent] = database.recent_notifications()
+    assert sent.notification.alert.late
+
+
 def test_a_generation_that_is_gone_does_not_hold_the_watermark_back() -> None:
     old, new, other = (TopicPartition("app-logs", each, 0) for each in ("old", "new", "never"))
     elsewhere = TopicPartition("not-configured", "x", 0)

@@ -16,8 +16,9 @@ from confluent_kafka import Producer
 
 from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
+from faultline.alerting.alerts import Evaluation
 from faultline.errors import PermanentError
-from faultline.model import OffsetRange, TopicPartition, utc_now
+from faultline.model import LateCount, OffsetRange, TopicPartition, utc_now
 from faultline.settings import Settings
 from faultline.steps.counts import count_topic, count_until, plan_counts
 from faultline.testing.kafka import MemorySource
@@ -127,6 +128,48 @@ def test_errors_of_a_host_whose_clock_is_ahead_are_counted_now(source: MemorySou
     count_topic(Settings(), source, database, TOPIC, at=NOON)
     counts = database.counts_between(["app-logs"], NOON - timedelta(hours=1), NOON + timedelta(hours=1))
     assert [(each.bucket_start, each.count) for each in counts] == [(NOON, 1), (NOON, 1)]
+
+
+def evaluated(database: Database, watermark: datetime) -> None:
+    made = Evaluation(watermark, watermark, "0" * 16, (), (), (), ())
+    database.record_evaluation(database.acquire_lease("alerts", "test"), made)
+
+
+def error(at: datetime) -> bytes:
+    record = {"message": "failed", "level": "ERROR", "service": "db", "@timestamp": at.isoformat()}
+    return json.dumps(record).encode()
+
+
+def test_records_later_than_allowed_are_not_counted_and_are_counted_as_that(
+    source: MemorySource, database: Database
+) -> None:
+    settings = Settings(allowed_lateness=timedelta(seconds=30))
+    count_topic(settings, source, database, TOPIC, at=NOON)
+    evaluated(database, NOON - settings.allowed_lateness)
+    for seconds in (59, 60, 61, 7200):
+        source.produce("app-logs", error(NOON - timedelta(seconds=seconds)), at=NOON)
+    assert count_topic(settings, source, database, TOPIC, at=NOON) == 4
+    assert total(database) == 2
+    hours = (NOON - timedelta(hours=1), NOON - timedelta(hours=2))
+    assert database.late_dropped() == [LateCount("app-logs", hour, 1) for hour in hours]
+
+
+def test_of_what_is_read_for_the_first_time_nothing_is_late(source: MemorySource, database: Database) -> None:
+    evaluated(database, NOON)
+    source.produce("app-logs", error(NOON - timedelta(hours=5)), partition=1, at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    assert (total(database), database.late_dropped()) == (1, [])
+
+
+def test_of_what_is_caught_up_with_after_a_stop_nothing_is_late(source: MemorySource, database: Database) -> None:
+    source.produce("app-logs", error(NOON), partition=0, at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    later = NOON + timedelta(hours=3)
+    for minutes in (1, 100, 170):
+        source.produce("app-logs", error(NOON + timedelta(minutes=minutes)), partition=0, at=later)
+    evaluated(database, database.watermark(source.partitions("app-logs"), timedelta(seconds=30)))
+    count_topic(Settings(count_batch_rows=1), source, database, TOPIC, at=later)
+    assert (total(database), database.late_dropped()) == (4, [])
 
 
 class Rounds:

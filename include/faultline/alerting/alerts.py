@@ -95,7 +95,8 @@ class Alert:
     and ``firing_since`` are times of evaluations. ``count`` is every record of the episode, the window that crossed
     the threshold included; ``closed_count`` is the part of it before ``counted_to``, which is final. ``mute`` says why
     it is suppressed, ``rate`` how many records its window had then, ``released`` that no cause suppresses it any more.
-    ``severity`` is the highest of its effects when that is higher than its own.
+    ``severity`` is the highest of its effects when that is higher than its own. ``late`` says that it took records that
+    came late to see it, ``corrected`` that with such records it never was over its threshold.
     """
 
     key: AlertKey
@@ -123,6 +124,8 @@ class Alert:
     severity: str | None = None
     flapping: bool = False
     ack: Ack | None = None
+    late: bool = False
+    corrected: bool = False
 
     @cached_property
     def episode(self) -> str:

@@ -88,14 +88,14 @@ class _Link:
         return self.alert.recovering_from if self.alert.state is AlertState.RECOVERING else self.alert.ends_at
 
 
-_UNEXPLAINED = Explanation()
+UNEXPLAINED = Explanation()
 
 
 def explain(effect: Alert, graph: ChainGraph, known: KnownCauses, bucket: timedelta) -> Explanation:
     """Everyone who explains the effect. ``known`` has those of possible causes, already evaluated."""
     links = [link for link in _links(effect, graph, known) if _in_time(link, effect, bucket)]
     if not links:
-        return _UNEXPLAINED
+        return UNEXPLAINED
     links = _together(links)
     active = _together([link for link in links if link.active])
     ended = [link for link in links if not link.active]
@@ -147,10 +147,11 @@ def _roots_beyond(links: Iterable[_Link], known: KnownCauses) -> Iterator[_Link]
 def _in_time(link: _Link, effect: Alert, bucket: timedelta) -> bool:
     """Whether the effect starts between the cause's start less the hold and the cause's end plus ``within``.
 
-    Starts are exact to a bucket, and the doubt is the cause's: two alerts closer than the hold are never told apart. An
-    effect that was notified may be explained by a cause that shows itself up to ``within`` later; it stays notified.
+    A cause that turned out to be none explains nothing. Starts are exact to a bucket, and the doubt is the cause's: two
+    alerts closer than the hold are never told apart. An effect that was notified may be explained by a cause that shows
+    itself up to ``within`` later; it stays notified.
     """
-    if not link.active and link.ended_at is None:
+    if link.alert.corrected or (not link.active and link.ended_at is None):
         return False
     early = link.path.hold + bucket + (link.path.within if effect.told else timedelta(0))
     if not link.path.any_time and effect.starts_at <= link.alert.starts_at - early:

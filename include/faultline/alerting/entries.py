@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faultline.alerting.alerts import Alert, Cause, MuteReason, SuppressionOutcome, replace
+from faultline.alerting.causes import UNEXPLAINED
 from faultline.alerting.episodes import ends_at
 from faultline.alerting.scenes import Scene
 from faultline.alerting.windows import window_width
@@ -23,12 +24,9 @@ def entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
         case AlertState.HELD:
             return replace(alert, state=state, held_since=scene.horizon.at)
         case AlertState.FIRING:
-            return replace(
-                _kept(alert, scene),
-                state=state,
-                firing_since=scene.horizon.at,
-                mute=None,
-            )
+            if scene.explanation == UNEXPLAINED:
+                alert = replace(alert, causes=())  # the rules have changed, or its cause turned out to be none
+            return replace(_kept(alert, scene), state=state, firing_since=scene.horizon.at, mute=None)
         case AlertState.ACKED:
             return replace(_kept(alert, scene), state=state, ack=scene.ack)
         case AlertState.SUPPRESSED:
@@ -44,6 +42,9 @@ def entered(alert: Alert, state: AlertState, scene: Scene) -> Alert:
             until = start + scene.explanation.grace
             return replace(alert, state=state, causes=causes, recovering_from=start, recovering_until=until)
         case AlertState.RESOLVED:
+            if scene.refuted:
+                end = max(alert.cleared_at or alert.starts_at, alert.starts_at)
+                return replace(alert, state=state, ends_at=end, corrected=True)
             return replace(alert, state=state, ends_at=ends_at(alert, scene.rule, scene.horizon))
     return replace(alert, state=state)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from faultline.alerting.alerts import Alert, Sample, replace
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.tallies import Cell, Kind, Tally, add_kind
-from faultline.alerting.windows import Activity, Horizon, window_width
+from faultline.alerting.windows import Activity, Horizon, ever_over, window_width
 from faultline.model import AlertKey, AlertState, ErrorCount, Labels
 
 SAMPLES = 3
@@ -31,7 +31,7 @@ def begin(key: AlertKey, rule: BaseRule, activity: Activity, bucket: timedelta) 
 def observe(alert: Alert, tally: Tally, activity: Activity, rule: BaseRule, horizon: Horizon) -> Alert:
     """The episode with what the counts say now. Buckets that no late record can reach are added once and for all."""
     counted_to = alert.counted_to or alert.starts_at
-    final_to = max(counted_to, horizon.first - window_width(rule, horizon.bucket))
+    final_to = max(counted_to, horizon.reviewed(window_width(rule, horizon.bucket)))
     closed_count = alert.closed_count + tally.total(counted_to, final_to)
     cells = [cell for _, cell in tally.since(counted_to)]
     return replace(
@@ -62,6 +62,17 @@ def interrupted(alert: Alert, activity: Activity, horizon: Horizon) -> bool:
     if activity.run_from is None:
         return False
     return activity.run_from > horizon.first and activity.run_from - horizon.bucket > alert.starts_at
+
+
+def refuted(alert: Alert, tally: Tally, rule: BaseRule, horizon: Horizon) -> bool:
+    """Whether records that came late show that it never was over its threshold.
+
+    What is settled stays as it was judged, and to some kinds of rules more records never mean less.
+    """
+    crossed = alert.starts_at + horizon.bucket
+    if not rule.needs_closing or crossed < horizon.first - horizon.lateness:
+        return False
+    return not ever_over(tally, rule, horizon, crossed)
 
 
 def ends_at(alert: Alert, rule: BaseRule, horizon: Horizon) -> datetime | None:

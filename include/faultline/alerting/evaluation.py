@@ -66,7 +66,7 @@ def _begun(
     memory: Memory, at: datetime, watermark: datetime | None, silences: tuple[Silence, ...], acks: Sequence[Ack]
 ) -> Progress:
     """Time has moved when a bucket closed or began, and when a silence or an interval began or ended."""
-    here = horizon(at, watermark, memory.since, memory.bucket)
+    here = horizon(at, watermark, memory.since, memory.bucket, memory.lateness)
     muted = tuple(interval.contains(at) for interval in memory.rules.file.time_intervals)
     edges = (here.closed, here.last, frozenset(each for each in silences if each.active(at)), muted)
     moved, remuted = memory.seen != edges, memory.seen is None or memory.seen[2:] != edges[2:]
@@ -125,13 +125,13 @@ def _forget(progress: Progress) -> Iterator[str]:
     """Drop what no later evaluation needs: ended episodes that explain nobody and are named nowhere any more."""
     memory = progress.memory
     if progress.moved:
-        memory.tallies.forget(progress.horizon.first, memory.bucket)
+        memory.tallies.forget(progress.horizon.first - memory.lateness, memory.bucket)
     yield from (episode for episode in progress.before if episode not in memory.alerts)
     over = [alert for alert in memory.alerts.values() if not alert.live] if progress.moved or progress.before else []
     named = _named(memory) if over else set()
     for alert in over:
         if not _may_explain(progress, alert) and alert.episode not in named:
-            progress.drop(alert)
+            progress.drop(alert, alert)
             yield alert.episode
 
 

@@ -18,10 +18,11 @@ def keep_ledger(before: AlertState, alert: Alert, rules_hash: str, at: datetime)
     if not is_open:
         return alert
     reason = alert.mute or row.reason
-    news = (alert.causes, alert.count, alert.samples, reason)
+    causes = alert.causes or row.causes
+    news = (causes, alert.count, alert.samples, reason)
     if alert.muted and news == (row.causes, row.count, row.samples, row.reason):
         return alert
-    row = dataclasses.replace(row, causes=alert.causes, count=alert.count, samples=alert.samples, reason=reason)
+    row = dataclasses.replace(row, causes=causes, count=alert.count, samples=alert.samples, reason=reason)
     if not alert.muted:
         row = dataclasses.replace(row, ends_at=at, outcome=_outcome(before, alert))
     return replace(alert, suppression=row)

@@ -25,12 +25,15 @@ def step(alert: Alert, scene: Scene) -> tuple[Alert, Transition | None]:
     released = released_by(alert, scene)
     if released is not alert.released:
         alert = replace(alert, released=released)
-    state, reason = _DECISIONS[alert.state](alert, scene)
+    decide = _withdraw if scene.refuted and alert.state in _REFUTABLE else _DECISIONS[alert.state]
+    state, reason = decide(alert, scene)
     after = entered(alert, state, scene)
     if state is alert.state:
         return after, None
+    if scene.late and not after.told:
+        after = replace(after, late=True)
     by = tuple(cause.alert for cause in after.causes) if _has_causes(after) else ()
-    return after, Transition(alert.episode, alert.key, alert.state, state, scene.horizon.at, reason, by)
+    return after, Transition(alert.episode, alert.key, alert.state, state, scene.horizon.at, reason, by, scene.late)
 
 
 def _has_causes(alert: Alert) -> bool:
@@ -48,6 +51,11 @@ def _begin(alert: Alert, scene: Scene) -> Verdict:
     if not scene.activity.over:
         return AlertState.INACTIVE, "below the threshold again"
     return AlertState.PENDING, f"{scene.rule.crossed}, waits for {format_duration(scene.rule.for_)}"
+
+
+def _withdraw(alert: Alert, scene: Scene) -> Verdict:
+    """Whoever was told is told that it was none; what nobody was told of never was."""
+    return AlertState.RESOLVED if alert.told or alert.muted else AlertState.INACTIVE, scene.rule.refuted
 
 
 def _judge(alert: Alert, scene: Scene) -> Verdict:
@@ -104,7 +112,7 @@ def _go_on_suppressed(alert: Alert, scene: Scene) -> Verdict:
         return AlertState.SUPPRESSED, ""
     if scene.explanation.ended and by_chain:
         return AlertState.RECOVERING, f"its cause {scene.explanation.ended[0].alert} has ended"
-    return _fire(scene, "the rules do not explain it any more" if by_chain else "it is not muted any more")
+    return _fire(scene, "nothing explains it any more" if by_chain else "it is not muted any more")
 
 
 _RELEASES = {
@@ -133,6 +141,9 @@ def _still_failing(alert: Alert, scene: Scene) -> bool:
     return scene.rule.needs_closing or scene.tally.total(ended, closed) > 0
 
 
+_REFUTABLE = frozenset(
+    {AlertState.HELD, AlertState.FIRING, AlertState.ACKED, AlertState.SUPPRESSED, AlertState.RECOVERING}
+)
 _DECISIONS: dict[AlertState, Callable[[Alert, Scene], Verdict]] = {
     AlertState.INACTIVE: _begin,
     AlertState.PENDING: _begin,

@@ -29,7 +29,8 @@ class Memory:
     last evaluation and what was muted then. ``restless`` are episodes that time alone may change, ``explained`` those
     with a live cause. ``explanations`` hold until a cause stirs; until ``quiet_until`` is closed, only counts
     and causes can change an episode. Until ``cold_until`` nothing is sent unless there is a watermark: after a start
-    from nothing, effects may be counted before their causes.
+    from nothing, effects may be counted before their causes. ``lateness`` is how long a closed bucket
+    still takes records.
     """
 
     rules: Rules
@@ -46,6 +47,7 @@ class Memory:
     explanations: dict[str, Explanation] = field(default_factory=dict)
     quiet_until: dict[str, datetime] = field(default_factory=dict)
     cold_until: datetime | None = None
+    lateness: timedelta = timedelta(0)
 
     @classmethod
     def restore(
@@ -59,14 +61,15 @@ class Memory:
         terms: Iterable[Term] = (),
         counts: Iterable[ErrorCount] = (),
         cold_until: datetime | None = None,
+        lateness: timedelta = timedelta(0),
     ) -> Memory:
         """A memory from what is stored; without any, an empty one.
 
-        ``counts`` are those of the buckets that start after the last watermark less ``lookback(rules, bucket)``.
+        ``counts`` are those of the buckets that start after the last watermark less the ``lookback``.
         What a new_term rule finds in them when it is watched for the first time is known, not new.
         """
         memory = cls(rules, bucket, Tallies(list(rules.rules.values())), since, dict(watched or {}))
-        memory.cold_until = cold_until
+        memory.cold_until, memory.lateness = cold_until, lateness
         for term in terms:
             tallies = memory.tallies.of.get(term.alert.rule)
             if tallies is not None:
@@ -121,6 +124,6 @@ class Memory:
         return fresh
 
 
-def lookback(rules: Rules, bucket: timedelta) -> timedelta:
-    """How far back counts are needed: the longest reach of a window and the buckets at both its ends."""
-    return max((rule.reach for rule in rules.rules.values()), default=timedelta(0)) + 2 * bucket
+def lookback(rules: Rules, bucket: timedelta, lateness: timedelta) -> timedelta:
+    """How far back counts are needed: the longest reach of a window that may change, and a bucket at both ends."""
+    return max((rule.reach for rule in rules.rules.values()), default=timedelta(0)) + lateness + 2 * bucket

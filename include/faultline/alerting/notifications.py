@@ -83,6 +83,8 @@ def _due(occasion: Occasion) -> Iterator[Due]:
     told = {known.receiver: known for known in alert.told if not known.over}
     if alert.state in (AlertState.RESOLVED, AlertState.EXPIRED):
         for receiver in told:
+            if alert.corrected:
+                yield receiver, NotificationKind.CORRECTION, occasion.rules.rules[alert.key.rule].refuted
             yield receiver, NotificationKind.RESOLVED, _resolved_reason(alert)
     elif alert.sounding and not occasion.silenced:
         for destination in occasion.rules.destinations(alert.shown):
@@ -195,4 +197,5 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
         tuple(sample.text for sample in alert.samples),
         tuple(cause.alert for cause in alert.causes),
         alert.ack,
+        alert.late,
     )

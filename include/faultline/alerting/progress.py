@@ -41,9 +41,9 @@ class Progress:
             self.before.setdefault(alert.episode, before)
             self.memory.put(alert)
 
-    def drop(self, alert: Alert) -> None:
-        """Remember it no longer."""
-        self.before.setdefault(alert.episode, alert)
+    def drop(self, before: Alert, alert: Alert) -> None:
+        """Remember it no longer; ``alert`` is what it is in the end."""
+        self.before.setdefault(alert.episode, before)
         self.ended[alert.episode] = alert
         self.memory.drop(alert.episode)
 

@@ -14,11 +14,13 @@ from faultline.alerting.scenario import arrivals
 from faultline.alerting.silences import Silence
 from faultline.alerting.simulation import AckRequest, Outage, Plan, Timeline, simulate
 from faultline.alerting.testfile import TestCase, TestFile
-from faultline.alerting.verdicts import delivery_line, differences, transition_line
+from faultline.alerting.verdicts import delivery_line, differences, total, transition_line
 from faultline.topicfile import TopicConfig, TopicsFile, load_topics
 from faultline.yaml_files import load_yaml
 
 ReadFile = Callable[[str], str]
+# What a story that does not speak of lateness allows.
+_LATENESS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def time_line(result: TestResult) -> Iterator[str]:
     steps = [(step.at, transition_line(step, result.start)) for step in result.timeline.transitions]
     sent = [(each.at, delivery_line(each, result.start)) for each in result.timeline.deliveries]
     yield from (f"       {line}" for _, line in sorted([*steps, *sent], key=lambda entry: entry[0]))
+    if dropped := total(result.timeline.late_dropped):
+        yield f"       {dropped} came too late to be counted"
 
 
 def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, TopicConfig]) -> TestResult:
@@ -80,7 +84,8 @@ def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, Top
         every=tests.evaluate_every,
         bucket=tests.bucket,
         arrivals=arrivals(case, topics, start=start, bucket=tests.bucket),
-        allowed_lateness=tests.allowed_lateness,
+        allowed_lateness=tests.allowed_lateness or timedelta(0),
+        lateness=_LATENESS if tests.allowed_lateness is None else tests.allowed_lateness,
         restarts=sorted(start + action.at for action in case.actions if action.restart),
         outages=[
             Outage(action.receiver_down, start + action.at, start + action.at + action.for_)
@@ -135,6 +140,7 @@ def _result_json(result: TestResult) -> dict[str, Any]:
             "to": step.target.value,
             "reason": step.reason,
             "by": [str(key) for key in step.by],
+            **({"late": True} if step.late else {}),
         }
         for step in timeline.transitions
     ]
@@ -145,6 +151,7 @@ def _result_json(result: TestResult) -> dict[str, Any]:
             "kind": each.notification.kind.value,
             "alerts": [str(each.notification.alert.alert)],
             "suppressed": [str(effect.alert) for effect in each.notification.suppressed],
+            **({"late": True} if each.notification.alert.late else {}),
         }
         for each in timeline.deliveries
     ]
@@ -154,6 +161,7 @@ def _result_json(result: TestResult) -> dict[str, Any]:
         "errors": list(result.errors),
         "transitions": transitions,
         "notifications": notifications,
+        **({"late_dropped": dropped} if (dropped := total(timeline.late_dropped)) else {}),
     }
 
 

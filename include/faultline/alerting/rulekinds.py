@@ -89,6 +89,11 @@ class BaseRule(StrictModel, ABC):
         """The condition in words, as met no more."""
         return f"no longer {self.threshold}"
 
+    @property
+    def refuted(self) -> str:
+        """That the condition never was met, in words."""
+        return f"counted again with records that came late: never {self.crossed}"
+
     def produces(self) -> frozenset[str]:
         """The names of the labels an alert of this rule can have of its own."""
         return frozenset(self.identity) | frozenset(self.labels) | {"alertname"}

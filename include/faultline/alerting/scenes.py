@@ -25,7 +25,8 @@ class Mute:
 class Scene:
     """Everything a decision about one alert rests on; ``hold`` is how long it may wait for a cause.
 
-    ``ack`` is what somebody has said since the last evaluation who takes it on.
+    ``ack`` is what somebody has said since the last evaluation who takes it on. ``late`` says that records came late,
+    ``refuted`` that they show that the alert never was over its threshold.
     """
 
     rule: BaseRule
@@ -37,3 +38,5 @@ class Scene:
     page_due: bool
     mute: Mute | None = None
     ack: Ack | None = None
+    late: bool = False
+    refuted: bool = False

@@ -18,6 +18,7 @@ from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rules import Rules
 from faultline.alerting.scenario import Arrival
 from faultline.alerting.silences import Silence
+from faultline.alerting.windows import counts_from
 from faultline.errors import PermanentError
 from faultline.model import Ack, AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
@@ -62,13 +63,14 @@ class Snapshot:
 class Timeline:
     """What happened: every step of every alert, every message that arrived, and the alerts whenever one changed.
 
-    ``refused`` is what could not be acknowledged, and why.
+    ``refused`` is what could not be acknowledged, and why; ``late_dropped`` what came too late to be counted.
     """
 
     transitions: tuple[Transition, ...]
     deliveries: tuple[Delivery, ...]
     snapshots: tuple[Snapshot, ...]
     refused: tuple[tuple[AckRequest, str], ...] = ()
+    late_dropped: tuple[ErrorCount, ...] = ()
 
     def alerts_at(self, at: datetime) -> tuple[Alert, ...]:
         """The alerts after the last evaluation until ``at``."""
@@ -77,7 +79,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When to evaluate, what arrives when, and what goes wrong meanwhile."""
+    """When to evaluate, what arrives when, and what goes wrong meanwhile.
+
+    The watermark is ``allowed_lateness`` behind the clock; a record counts that comes up to ``lateness`` after that.
+    """
 
     start: datetime
     end: datetime
@@ -89,13 +94,15 @@ class Plan:
     outages: Sequence[Outage] = ()
     silences: Sequence[Silence] = ()
     acks: Sequence[AckRequest] = ()
+    lateness: timedelta = timedelta(0)
 
 
 def simulate(rules: Rules, plan: Plan) -> Timeline:
     """Evaluate at ``plan.start`` and every ``plan.every`` until ``plan.end``, and deliver what is to be sent."""
-    memory = Memory.restore(rules, plan.bucket)
+    memory = Memory.restore(rules, plan.bucket, lateness=plan.lateness)
     arrivals, restarts = list(reversed(plan.arrivals)), list(plan.restarts)
     counted: list[ErrorCount] = []
+    dropped: list[ErrorCount] = []
     terms: dict[AlertKey, Term] = {}
     mail, desk = _Mail(plan.outages), _Desk(list(reversed(plan.acks)))
     transitions: list[Transition] = []
@@ -104,9 +111,11 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
         if restarts and restarts[0] <= at:
             del restarts[0]
             memory = _restarted(memory, counted, terms.values())
-        arrived = []
+        arrived: list[ErrorCount] = []
+        earliest = counts_from(memory.since, plan.lateness, plan.bucket)
         while arrivals and arrivals[-1].at <= at:
-            arrived.append(arrivals.pop().count)
+            row = arrivals.pop().count
+            (arrived if earliest is None or row.bucket_start >= earliest else dropped).append(row)
         if restarts:
             counted += arrived
         evaluation = evaluate(
@@ -122,12 +131,12 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
         if evaluation.changed or evaluation.forgotten or not snapshots:
             snapshots.append(Snapshot(at, tuple(memory.alerts.values())))
         mail.send(evaluation.notifications, at)
-    return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots), tuple(desk.refused))
+    return Timeline(tuple(transitions), tuple(mail.delivered), tuple(snapshots), tuple(desk.refused), tuple(dropped))
 
 
 def _restarted(memory: Memory, counted: Sequence[ErrorCount], terms: Iterable[Term]) -> Memory:
     """What a new process makes of what the old one stored."""
-    earliest = (memory.since or _LONG_AGO) - lookback(memory.rules, memory.bucket)
+    earliest = (memory.since or _LONG_AGO) - lookback(memory.rules, memory.bucket, memory.lateness)
     return Memory.restore(
         memory.rules,
         memory.bucket,
@@ -136,6 +145,7 @@ def _restarted(memory: Memory, counted: Sequence[ErrorCount], terms: Iterable[Te
         watched=memory.watched,
         terms=terms,
         counts=[count for count in counted if count.bucket_start >= earliest],
+        lateness=memory.lateness,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from faultline.alerting.alerts import Alert, MuteReason, replace
 from faultline.alerting.causes import Explanation, KnownCauses, explain
-from faultline.alerting.episodes import begin, cleared_at, matured, observe
+from faultline.alerting.episodes import begin, cleared_at, matured, observe, refuted
 from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import step
 from faultline.alerting.measures import may_be_over
@@ -133,7 +133,7 @@ class _Stepper:
         """A new episode, or the last one again: a root that comes back while its effects recover is flapping."""
         rule, horizon = self._rule, self._horizon
         if latest is not None and self._comes_back(latest, begun) and matured(begun, rule, activity, horizon):
-            begun = replace(latest, cleared_at=None, ends_at=None, flapping=True)
+            begun = replace(latest, cleared_at=None, ends_at=None, flapping=True, corrected=False)
             before: Alert | None = latest
         else:
             before = None
@@ -147,6 +147,7 @@ class _Stepper:
 
     def _scene(self, alert: Alert, tally: Tally, activity: Activity) -> Scene:
         graph, rules = self._memory.rules.graph, self._memory.rules
+        late = self._horizon.is_late(self._touched.get(alert.key))
         return Scene(
             self._rule,
             tally,
@@ -157,6 +158,8 @@ class _Stepper:
             owes_a_page(alert, rules, self._horizon.at),
             self._mute(alert),
             self._progress.acks.get(alert.episode),
+            late,
+            late and refuted(alert, tally, self._rule, self._horizon),
         )
 
     def _mute(self, alert: Alert) -> Mute | None:
@@ -183,7 +186,7 @@ def record(progress: Progress, before: Alert | None, alert: Alert, transition: T
     if alert.state is not AlertState.INACTIVE:
         progress.put(before, alert)
     elif before is not None:
-        progress.drop(before)
+        progress.drop(before, alert)
 
 
 def _expire_removed_rules(progress: Progress) -> None:

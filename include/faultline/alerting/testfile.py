@@ -107,6 +107,7 @@ class TestCase(StrictModel):
     actions: tuple[Action, ...] = ()
     expect: tuple[Expectation, ...] = ()
     expect_notifications: tuple[ExpectedNotification, ...] | None = None
+    expect_late_dropped: int | None = Field(default=None, ge=0, description="records that came too late to be counted")
 
     def ends_at(self) -> timedelta:
         """The latest time that anything in the story names."""
@@ -128,6 +129,10 @@ class TestFile(StrictModel):
     topics: str | dict[str, Any] | None = None
     evaluate_every: PositiveDuration = timedelta(seconds=10)
     bucket: PositiveDuration = Field(default=timedelta(seconds=10), description="width of a bucket of counts")
-    allowed_lateness: Duration = Field(default=timedelta(0), description="how far the watermark is behind the clock")
+    allowed_lateness: Duration | None = Field(
+        default=None,
+        description="how far the watermark is behind the clock, and how much later a record still counts; when absent "
+        "the watermark follows the clock, and a record counts for a minute",
+    )
     start: Instant = Field(default=datetime(2026, 1, 5, tzinfo=UTC), description="a Monday's midnight, UTC")
     tests: tuple[TestCase, ...]

@@ -11,7 +11,7 @@ from faultline.alerting.notation import parse_alert
 from faultline.alerting.simulation import Delivery, Timeline
 from faultline.alerting.testfile import Expectation, ExpectedNotification, TestCase
 from faultline.durations import format_duration
-from faultline.model import AlertKey, NotificationKind, Transition
+from faultline.model import AlertKey, ErrorCount, NotificationKind, Transition
 
 
 def differences(case: TestCase, timeline: Timeline, start: datetime) -> list[str]:
@@ -20,20 +20,29 @@ def differences(case: TestCase, timeline: Timeline, start: datetime) -> list[str
     found += [error for expected in case.expect for error in _states(expected, timeline, start)]
     if case.expect_notifications is not None:
         found += _notifications(case.expect_notifications, timeline.deliveries, start)
+    dropped = total(timeline.late_dropped)
+    if case.expect_late_dropped not in (None, dropped):
+        found.append(f"too late to be counted:\n  - {case.expect_late_dropped}\n  + {dropped}")
     return found
+
+
+def total(counts: Iterable[ErrorCount]) -> int:
+    """How many records that are."""
+    return sum(each.count for each in counts)
 
 
 def transition_line(step: Transition, start: datetime) -> str:
     """``40s  Alert{…}  inactive → firing: why [by …]``."""
     by = f" [by {_names(step.by)}]" if step.by else ""
-    return f"{_offset(step.at, start)}  {step.alert}  {step.source} → {step.target}: {step.reason}{by}"
+    late = " (late)" if step.late else ""
+    return f"{_offset(step.at, start)}  {step.alert}  {step.source} → {step.target}{late}: {step.reason}{by}"
 
 
 def delivery_line(delivery: Delivery, start: datetime) -> str:
     """``40s  ops  firing  Alert{…}  suppressed 2``."""
     sent = delivery.notification
-    offset = _offset(delivery.at, start)
-    return f"{offset}  {sent.receiver}  {sent.kind}  {sent.alert.alert}  suppressed {len(sent.suppressed)}"
+    offset, late = _offset(delivery.at, start), " (late)" if sent.alert.late else ""
+    return f"{offset}  {sent.receiver}  {sent.kind}{late}  {sent.alert.alert}  suppressed {len(sent.suppressed)}"
 
 
 def suppressors(alert: Alert, alerts: Iterable[Alert]) -> list[AlertKey]:

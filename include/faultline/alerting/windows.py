@@ -23,6 +23,7 @@ class Horizon:
 
     Buckets before ``closed`` are final; None when nothing is. The windows to look at end at ``first``, one bucket
     later, … up to ``last``, the end of the bucket that ``at`` is in: every window not final at the last evaluation.
+    Records of buckets before ``judged``, which were closed then, are late; they count for ``lateness`` more.
     """
 
     at: datetime
@@ -30,20 +31,44 @@ class Horizon:
     closed: datetime | None
     first: datetime
     last: datetime
+    judged: datetime | None = None
+    lateness: timedelta = timedelta(0)
+
+    def is_late(self, bucket_start: datetime | None) -> bool:
+        """Whether the bucket was closed at the last evaluation."""
+        return bucket_start is not None and self.judged is not None and bucket_start < self.judged
+
+    def reviewed(self, width: timedelta) -> datetime:
+        """The end of the first window of that width that a late record may bring back."""
+        return self.first - max(width, self.lateness)
 
     def has_closed(self, end: datetime) -> bool:
         """Whether everything before ``end`` is final."""
         return self.closed is not None and self.closed >= end
 
 
-def horizon(at: datetime, watermark: datetime | None, since: datetime | None, bucket: timedelta) -> Horizon:
+def horizon(
+    at: datetime,
+    watermark: datetime | None,
+    since: datetime | None,
+    bucket: timedelta,
+    lateness: timedelta = timedelta(0),
+) -> Horizon:
     """The horizon of an evaluation at ``at``; ``since`` is the watermark the one before it saw."""
     last = floor(at, bucket) + bucket
     if watermark is None:
-        return Horizon(at, bucket, None, last, last)
-    closed = floor(min(at, watermark), bucket)
-    first = closed if since is None else min(closed, floor(since, bucket) + bucket)
-    return Horizon(at, bucket, closed, first, last)
+        return Horizon(at, bucket, None, last, last, lateness=lateness)
+    closed, judged = floor(min(at, watermark), bucket), None if since is None else floor(since, bucket)
+    first = closed if judged is None else min(closed, judged + bucket)
+    return Horizon(at, bucket, closed, first, last, judged, lateness)
+
+
+def counts_from(watermark: datetime | None, lateness: timedelta, bucket: timedelta) -> datetime | None:
+    """The start of the first bucket whose records still count; None while nothing is too late.
+
+    A bucket is closed when the watermark has passed its end, and settled when it has passed it by ``lateness``.
+    """
+    return None if watermark is None else floor(watermark - lateness, bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +104,7 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
     first_over = run_from = last_over = None
     end = horizon.first
     if look.touched is not None and look.touched + bucket < end:
-        end = max(look.touched + bucket, horizon.first - width)
+        end = max(look.touched + bucket, horizon.reviewed(width))
     if look.after is not None and look.after >= end:
         end += ((look.after - end) // bucket + 1) * bucket
     while end <= horizon.last:
@@ -90,6 +115,16 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
         end += bucket
     over = horizon.closed is None or (last_over is not None and last_over >= horizon.closed)
     return Activity(first_over, run_from, last_over, over)
+
+
+def ever_over(tally: Tally, rule: BaseRule, horizon: Horizon, end: datetime) -> bool:
+    """Whether any window is over the threshold that ends at ``end`` or later."""
+    sight = Sight(window_width(rule, horizon.bucket), horizon.closed, None, True)
+    while end <= horizon.last:
+        if is_over(rule, tally, end, sight):
+            return True
+        end += horizon.bucket
+    return False
 
 
 def over_until(tally: Tally, rule: BaseRule, horizon: Horizon, last_over: datetime) -> datetime:

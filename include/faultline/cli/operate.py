@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
@@ -14,7 +18,13 @@ from faultline.cli.archive_status import archive_report
 from faultline.cli.common import console, kafka_source, plain_errors, read_settings
 from faultline.cli.hdfs_status import hdfs_lines
 
+if TYPE_CHECKING:
+    from faultline.model import LateCount
+
 app = typer.Typer()
+
+# Of the hours in which records came too late so many are named.
+_HOURS = 3
 
 
 @app.command()
@@ -58,13 +68,14 @@ def status() -> None:
     """What is counted and archived, what is firing, what was sent, how HDFS is, whether the rules file is good."""
     from faultline.adapters.database import Database
     from faultline.dispatch.text import one_line
+    from faultline.durations import format_duration
     from faultline.steps.alerts import LEASE
 
     settings = read_settings()
     with plain_errors(), Database(settings.database_url) as database:
         counted, totals, alerts = database.counted(), database.totals(), database.alerts()
         outbox, faults = database.outbox_summary(), database.rule_faults()
-        evaluated = database.evaluated(LEASE)
+        evaluated, late = database.evaluated(LEASE), database.late_dropped()
     table = Table("Partition", "Next offset", "Complete to (UTC)", title="Counted")
     for each in counted:
         complete = f"{each.complete_to:%Y-%m-%d %H:%M:%S}" if each.complete_to else "-"
@@ -72,6 +83,8 @@ def status() -> None:
     console.print(table)
     for name, total in totals.items():
         console.print(f"{name}: {total:,} records in counts", highlight=False)
+    for line in late_lines(late, format_duration(settings.allowed_lateness)):
+        console.print(line, highlight=False, soft_wrap=True)
     live = [alert for alert in alerts if alert.live]
     table = Table("Alert", "State", "Since (UTC)", "Count", "Because of", title="Alerts")
     for alert in live:
@@ -93,3 +106,16 @@ def status() -> None:
         console.print(said, highlight=False, soft_wrap=isinstance(said, str))
     for fault in faults:
         console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)
+
+
+def late_lines(late: Sequence[LateCount], allowed: str) -> Iterator[str]:
+    """For each topic how many records came too late to be counted, and in which hours lately, newest first."""
+    for topic, rows in groupby(sorted(late, key=attrgetter("topic")), key=attrgetter("topic")):
+        hours = sorted(rows, key=attrgetter("hour"), reverse=True)
+        named = ", ".join(f"{row.hour:%Y-%m-%d %H:00} {row.count:,}" for row in hours[:_HOURS])
+        total = sum(row.count for row in hours)
+        more = " …" if len(hours) > _HOURS else ""
+        yield (
+            f"{escape(topic)}: [bold yellow]late_dropped {total:,}[/]: archived but not counted, because they came "
+            f"more than {allowed} after their bucket was closed; by hour (UTC): {named}{more}"
+        )

@@ -173,6 +173,7 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
         "last_seen": alert.last_seen,
         "acked_by": alert.ack.by if alert.ack else "",
         "ack_comment": alert.ack.comment if alert.ack else "",
+        "late": alert.late,
         "causes": [name(cause) for cause in alert.caused_by],
         "effects": list(_effects(effects[: detail.effects], style)),
         "effect_count": len(effects),

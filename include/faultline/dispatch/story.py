@@ -91,6 +91,8 @@ def conclude(history: History) -> str:
     dead = [each for each in pages if each.state is OutboxState.DEAD]
     waiting = [each for each in pages if each.state in (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)]
     lost = f" Given up for {_targets(dead)}: {dead[-1].answer or 'no answer'}." if dead else ""
+    if delivered and history.alert.corrected:
+        return f"Told: {delivered}; then corrected: with records that came late it was no alert.{lost}"
     if delivered:
         return f"Told: {delivered}.{lost}"
     if waiting:
@@ -104,7 +106,7 @@ def conclude(history: History) -> str:
 
 def time_line(history: History) -> list[Event]:
     """Every transition, suppression and message in the order of time."""
-    steps = [Event(step.at, f"{step.source} → {step.target}", (step.reason,)) for step in history.transitions]
+    steps = [_step(step) for step in history.transitions]
     kept = [event for row in history.suppressions for event in _suppressed(row)]
     sent = [_sending(each) for each in history.sent]
     sent += [_sending(each, f" about {each.notification.alert.alert}, naming this alert") for each in history.named]
@@ -128,6 +130,11 @@ def _why_not_sent(history: History) -> str:
     told = _targets(each for each in history.named if each.state is OutboxState.DELIVERED)
     by = f"a message about its cause names it, sent to {told}" if told else "no message that was delivered names it"
     return f"Nobody was told of it by itself: {now} explained by {row.causes[0].alert}; {by}."
+
+
+def _step(step: Transition) -> Event:
+    late = ("records that came late are counted in",) if step.late else ()
+    return Event(step.at, f"{step.source} → {step.target}{' (late)' if step.late else ''}", (step.reason, *late))
 
 
 def _suppressed(row: Suppression) -> Iterator[Event]:

@@ -79,7 +79,7 @@ class AlertWatch:
         receivers = build_receivers(rules, self._connections, self._settings.ui_url)
         evaluation = self._evaluator.decide(rules, topics, at=at)
         try:
-            self._database.record_evaluation(self._lease, evaluation, targets_of(receivers))
+            self._database.record_evaluation(self._lease, evaluation, targets_of(receivers), self._evaluator.mark)
         except FaultlineError:
             self._evaluator.forget()
             raise

@@ -6,18 +6,21 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.adapters.database import Database
 from faultline.alerting.counts import complete_to, count_events
+from faultline.alerting.windows import counts_from
 from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing, TransientError
-from faultline.model import OffsetRange, TopicPartition, utc_now
+from faultline.model import LateCount, OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
+from faultline.steps.alerts import LEASE
 from faultline.steps.last_good import in_force
 from faultline.steps.report import write_report
 from faultline.topicfile import TopicConfig, load_topics
@@ -47,6 +50,7 @@ def count_topic(
     ranges = plan_counts(stored, held)
     idle = [each for each in ranges if not len(each)]
     # All at once, so that the watermark waits for the partitions that are still to be read.
+    settled = settled_partitions(settings, database)
     unseen = [OffsetRange(each.partition, each.start, each.start) for each in ranges if stored[each.partition] is None]
     if begun := sorted({*idle, *unseen}):
         database.record_counts(begun, [], {each.partition: at for each in idle})
@@ -56,13 +60,49 @@ def count_topic(
         checkpoint("consumed")
         events = decode(raw, topic, event_time_span=settings.event_time_span)
         events = none_from_the_future(events, at, settings.allowed_lateness)
+        events, late = without_late(events, topic.name, settled)
         counts = count_events(events, topic, bucket=settings.count_bucket)
         caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
         checkpoint("before_commit")
-        database.record_counts(covered, counts, complete_to(events, covered, caught_up=caught_up, at=at))
+        database.record_counts(covered, counts, complete_to(events, covered, caught_up=caught_up, at=at), late)
         checkpoint("after_commit")
         records += raw.num_rows
     return records
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the rules have judged for good: nothing of the partitions that happened before the time counts any more."""
+
+    before: datetime
+    partitions: frozenset[TopicPartition]
+
+
+def settled_partitions(settings: Settings, database: Database) -> Settled | None:
+    """None while nothing has been evaluated. Of a partition that is not read so far yet, nothing is late."""
+    evaluated = database.evaluated(LEASE)
+    watermark = evaluated.watermark if evaluated else None
+    before = counts_from(watermark, settings.allowed_lateness, settings.count_bucket)
+    if before is None:
+        return None
+    read = (each for each in database.counted() if each.complete_to and each.complete_to > before)
+    return Settled(before, frozenset(each.partition for each in read))
+
+
+def without_late(events: pa.Table, topic: str, settled: Settled | None) -> tuple[pa.Table, list[LateCount]]:
+    """The events that still count, and how many of each hour do not; the archive has them all."""
+    if settled is None:
+        return events, []
+    times, numbers = events["timestamp"], [each.partition for each in settled.partitions if each.topic == topic]
+    late = pc.and_(
+        pc.less(times, pa.scalar(settled.before, times.type)),
+        pc.is_in(events["kafka_partition"], pa.array(numbers, events["kafka_partition"].type)),
+    )
+    if not pc.any(late).as_py():
+        return events, []
+    hours = pc.value_counts(pc.floor_temporal(times.filter(late), unit="hour")).to_pylist()
+    found = [LateCount(topic, hour["values"].astimezone(UTC), hour["counts"]) for hour in hours]
+    return events.filter(pc.invert(late)), found
 
 
 def none_from_the_future(events: pa.Table, at: datetime, tolerance: timedelta) -> pa.Table:

@@ -15,20 +15,22 @@ from faultline.alerting.evaluation import evaluate
 from faultline.alerting.memory import Memory, lookback
 from faultline.alerting.rulekinds import NewTermRule
 from faultline.alerting.rules import Rules
-from faultline.model import TopicPartition
+from faultline.model import ErrorCount, TopicPartition
 from faultline.settings import Settings
 from faultline.topicfile import TopicsFile
 
 
 @dataclass
 class Evaluator:
-    """Decides from what the database holds; ``name`` is that of the lease whose evaluations it goes on from."""
+    """Decides from what the database holds; ``name`` is that of the lease whose evaluations it goes on from, ``mark``
+    says which counts the last one knew.
+    """
 
     settings: Settings
     database: Database
     name: str
+    mark: BatchMark = field(default_factory=BatchMark)
     _memory: Memory | None = None
-    _mark: BatchMark = field(default_factory=BatchMark)
     _topics: tuple[str, ...] = ()
 
     def decide(self, rules: Rules, topics_file: TopicsFile, *, at: datetime) -> Evaluation:
@@ -38,10 +40,12 @@ class Evaluator:
         counted = current_partitions(self.database.counted(), topics)
         watermark = self.database.watermark(counted, self.settings.allowed_lateness)
         memory = self._memory
-        if memory is None or memory.rules.hash != rules.hash or topics != self._topics:
-            memory, self._topics = self._restored(rules, topics, at, watermark), topics
         self._memory = None
-        new, self._mark = self.database.new_counts(topics, self._mark)
+        if memory is None or memory.rules.hash != rules.hash or topics != self._topics:
+            memory, new = self._restored(rules, topics, at, watermark)
+            self._topics = topics
+        else:
+            new, self.mark = self.database.new_counts(topics, self.mark)
         silences, acks = self.database.interventions(at)
         evaluation = evaluate(memory, new, at=at, watermark=watermark, silences=silences, acks=acks)
         self._memory = memory
@@ -51,27 +55,32 @@ class Evaluator:
         """Read everything again before the next evaluation."""
         self._memory = None
 
-    def _restored(self, rules: Rules, topics: Collection[str], at: datetime, watermark: datetime | None) -> Memory:
-        last = self.database.evaluated(self.name)
+    def _restored(
+        self, rules: Rules, topics: Collection[str], at: datetime, watermark: datetime | None
+    ) -> tuple[Memory, list[ErrorCount]]:
+        """The memory of the last evaluation that was recorded, and what is counted since."""
+        last, lateness = self.database.evaluated(self.name), self.settings.allowed_lateness
         since = last.watermark if last else None
         earliest = min(time for time in (at, watermark, since) if time is not None)
-        start = earliest - lookback(rules, self.settings.count_bucket)
+        start = earliest - lookback(rules, self.settings.count_bucket, lateness)
         watched = self.database.watched_rules()
         learners = [rule for rule in rules.rules.values() if isinstance(rule, NewTermRule)]
         unlearnt = [rule.terms_window_size for rule in learners if rule.alert not in watched]
-        self._mark = self.database.batch_mark()
-        return Memory.restore(
+        start, end = min([start, *(at - size for size in unlearnt)]), at + self.settings.count_bucket
+        self.mark = self.database.batch_mark()
+        known = last.mark if last and last.mark else self.mark
+        memory = Memory.restore(
             rules,
             self.settings.count_bucket,
             alerts=self.database.alerts(),
             since=since,
             watched=watched,
             terms=self.database.terms([rule.alert for rule in learners]),
-            counts=self.database.counts_between(
-                topics, min([start, *(at - size for size in unlearnt)]), at + self.settings.count_bucket, self._mark
-            ),
-            cold_until=at + self.settings.allowed_lateness + self.settings.count_bucket if last is None else None,
+            counts=self.database.counts_between(topics, start, end, known),
+            cold_until=at + lateness + self.settings.count_bucket if last is None else None,
+            lateness=lateness,
         )
+        return memory, self.database.counts_between(topics, start, end, self.mark, after=known)
 
 
 def current_partitions(counted: Sequence[Counted], topics: Collection[str]) -> list[TopicPartition]:

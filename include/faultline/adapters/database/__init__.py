@@ -35,7 +35,7 @@ from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.story import History
 from faultline.errors import Fault
-from faultline.model import Ack, ErrorCount, Notification, OffsetRange, TopicPartition
+from faultline.model import Ack, ErrorCount, LateCount, Notification, OffsetRange, TopicPartition
 
 __all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "Message", "Outline", "RuleVersion"]
 
@@ -85,15 +85,16 @@ class Database:
         ranges: Sequence[OffsetRange],
         counts: Sequence[ErrorCount],
         complete_to: Mapping[TopicPartition, datetime] | None = None,
+        late: Sequence[LateCount] = (),
     ) -> None:
         """Add the counts of these offset ranges and advance the positions over them, once and for all.
 
         Each range must start at its partition's stored next offset (anywhere, when none is stored yet), otherwise
         Superseded. ``complete_to`` moves a partition's event-time mark, which never goes back; a partition that is
-        idle passes an empty range with it.
+        idle passes an empty range with it. ``late`` are records of the ranges that came too late to be counted.
         """
         with writing(self._engine) as connection:
-            counting.record_counts(connection, ranges, counts, complete_to or {}, self._checkpoint)
+            counting.record_counts(connection, ranges, counts, complete_to or {}, late, self._checkpoint)
         self._checkpoint("counts:committed")
 
     def watermark(self, partitions: Collection[TopicPartition], allowed_lateness: timedelta) -> datetime | None:
@@ -104,11 +105,18 @@ class Database:
         return min(known) - allowed_lateness if known and len(known) == len(times) else None
 
     def counts_between(
-        self, topics: Collection[str], start: datetime, end: datetime, mark: BatchMark | None = None
+        self,
+        topics: Collection[str],
+        start: datetime,
+        end: datetime,
+        mark: BatchMark | None = None,
+        after: BatchMark | None = None,
     ) -> list[ErrorCount]:
-        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded until the mark."""
+        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded until the mark; with
+        ``after`` only what was recorded since that one.
+        """
         with reading(self._engine) as connection:
-            return counting.counts_between(connection, topics, start, end, mark)
+            return counting.counts_between(connection, topics, start, end, mark, after)
 
     def batch_mark(self) -> BatchMark:
         """What is recorded now, to be told from what comes later."""
@@ -133,16 +141,21 @@ class Database:
             return evaluating.acquire_lease(connection, name, holder)
 
     def record_evaluation(
-        self, lease: Lease, evaluation: Evaluation, targets: Mapping[str, Sequence[str]] | None = None
+        self,
+        lease: Lease,
+        evaluation: Evaluation,
+        targets: Mapping[str, Sequence[str]] | None = None,
+        mark: BatchMark | None = None,
     ) -> None:
         """Write episodes, transitions, the ledger and the outbox, and strike off the acknowledgements that were heard;
         Superseded when the lease was taken over.
 
         ``targets`` names the channels of each receiver (``dispatch.receivers.targets_of``): each gets a row in the
-        outbox of its own. A receiver it does not name is one target of the same name.
+        outbox of its own. A receiver it does not name is one target of the same name. ``mark`` says which counts it
+        knew, so that a successor tells those from what is new.
         """
         with writing(self._engine) as connection:
-            evaluating.record_evaluation(connection, lease, evaluation, targets or {}, self._checkpoint)
+            evaluating.record_evaluation(connection, lease, evaluation, targets or {}, mark, self._checkpoint)
         self._checkpoint("evaluation:committed")
 
     def evaluated(self, name: str) -> Evaluated | None:
@@ -297,6 +310,11 @@ class Database:
         """Records in the stored counts of each topic."""
         with reading(self._engine) as connection:
             return status.totals(connection)
+
+    def late_dropped(self) -> list[LateCount]:
+        """What came too late to be counted, newest hour first."""
+        with reading(self._engine) as connection:
+            return status.late_counts(connection)
 
     def outbox_summary(self) -> dict[OutboxState, int]:
         """Outbox rows per state."""

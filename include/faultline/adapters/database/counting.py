@@ -11,12 +11,34 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, literal, or_, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
-from faultline.adapters.database.connect import insert_or_ignore
-from faultline.adapters.database.tables import UtcDateTime, count_batches, counts, label_sets, positions
+from faultline.adapters.database.connect import insert_or_ignore, upsert
+from faultline.adapters.database.tables import (
+    UtcDateTime,
+    count_batches,
+    counts,
+    label_sets,
+    late_dropped,
+    positions,
+)
 from faultline.errors import Superseded
-from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
+from faultline.model import ErrorCount, Labels, LateCount, OffsetRange, TopicPartition
 
 # So many batches may be committed before one that began before them.
 _OVERTAKING = 500
@@ -45,17 +67,21 @@ def record_counts(
     ranges: Sequence[OffsetRange],
     errors: Sequence[ErrorCount],
     complete_to: Mapping[TopicPartition, datetime],
+    late: Sequence[LateCount],
     checkpoint: Callable[[str], None],
 ) -> None:
     """Advance the positions and add the counts; Superseded when a position is not where its range starts."""
     if unknown := set(complete_to) - {span.partition for span in ranges}:
         raise ValueError(f"complete_to of partitions that are not in the batch: {sorted(unknown)}")
-    if errors and not any(ranges):
+    if (errors or late) and not any(ranges):
         raise ValueError("counts of no offset range")
     # In one order for everyone, so that two writers cannot each wait for the other's row.
     for span in sorted(ranges):
         _advance(connection, span, complete_to.get(span.partition))
         checkpoint("counts:position")
+    if late:
+        _drop(connection, late)
+        checkpoint("counts:late")
     if errors:
         _add(connection, ranges, errors, checkpoint)
 
@@ -69,6 +95,18 @@ class BatchMark:
 
     floor: int = 0
     above: frozenset[int] = frozenset()
+
+    def to_text(self) -> str:
+        """In few words: there are hardly any gaps."""
+        last = max(self.above, default=self.floor)
+        missing = sorted(set(range(self.floor + 1, last)) - self.above)
+        return json.dumps([self.floor, last, missing], separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> BatchMark:
+        """What ``to_text`` has written."""
+        floor, last, missing = json.loads(text)
+        return cls(floor, frozenset(range(floor + 1, last + 1)) - frozenset(missing))
 
 
 def batch_mark(connection: Connection) -> BatchMark:
@@ -100,13 +138,20 @@ def new_counts(connection: Connection, topics: Collection[str], mark: BatchMark)
 
 
 def counts_between(
-    connection: Connection, topics: Collection[str], start: datetime, end: datetime, mark: BatchMark | None = None
+    connection: Connection,
+    topics: Collection[str],
+    start: datetime,
+    end: datetime,
+    mark: BatchMark | None = None,
+    after: BatchMark | None = None,
 ) -> list[ErrorCount]:
     """Counts of the buckets that start in ``[start, end)``, summed over batches, each with its earliest sample.
 
-    With a mark only those of the batches that it knows.
+    With ``mark`` only those of the batches that it knows, with ``after`` only those of batches that this does not.
     """
-    known = true() if mark is None else or_(counts.c.batch <= mark.floor, counts.c.batch.in_(mark.above))
+    known = true() if mark is None else _knows(mark)
+    if after is not None:
+        known = and_(known, not_(_knows(after)))
     group = [counts.c.bucket_start, counts.c.label_set, counts.c.fingerprint]
     ranked = (
         select(
@@ -135,9 +180,14 @@ def counts_between(
     return [_error_count(row) for row in rows]
 
 
+def _knows(mark: BatchMark) -> ColumnElement[bool]:
+    return or_(counts.c.batch <= mark.floor, counts.c.batch.in_(mark.above))
+
+
 def prune_counts(connection: Connection, before: datetime) -> int:
     """Forget the counts of buckets that start before ``before``; label sets stay, they are few."""
     connection.execute(delete(count_batches).where(count_batches.c.last_bucket < before))
+    connection.execute(delete(late_dropped).where(late_dropped.c.hour < before))
     return connection.execute(delete(counts).where(counts.c.bucket_start < before)).rowcount
 
 
@@ -161,6 +211,16 @@ def _advance(connection: Connection, span: OffsetRange, complete_to: datetime | 
     first = insert_or_ignore(connection, positions).values(**key, next_offset=span.end, complete_to=complete_to)
     if not connection.execute(first).rowcount:
         raise Superseded(f"{span} was counted by another writer")
+
+
+def _drop(connection: Connection, late: Sequence[LateCount]) -> None:
+    statement = upsert(connection, late_dropped)
+    more = late_dropped.c.count + statement.excluded.count
+    statement = statement.on_conflict_do_update(index_elements=["topic", "hour"], set_={"count": more})
+    # In one order for everyone, so that two writers cannot each wait for the other's row.
+    connection.execute(
+        statement, [{"topic": each.topic, "hour": each.hour, "count": each.count} for each in sorted(late)]
+    )
 
 
 def _add(

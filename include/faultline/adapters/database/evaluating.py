@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from faultline.adapters.database import interventions, outbox
 from faultline.adapters.database.connect import upsert
+from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.stored import ALERT, SUPPRESSION, TRANSITION, to_json
 from faultline.adapters.database.tables import (
     alerts,
@@ -40,11 +41,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """How far alerts have been evaluated: when last, up to which watermark, by which version of the rules."""
+    """How far alerts have been evaluated: when last, up to which watermark, by which version of the rules, and which
+    counts were known then.
+    """
 
     at: datetime
     watermark: datetime | None
     rules_hash: str
+    mark: BatchMark | None = None
 
 
 def acquire_lease(connection: Connection, name: str, holder: str) -> Lease:
@@ -59,7 +63,10 @@ def acquire_lease(connection: Connection, name: str, holder: str) -> Lease:
 def evaluated(connection: Connection, name: str) -> Evaluated | None:
     """What the last evaluation under this lease's name recorded."""
     row = connection.execute(select(leases).where(leases.c.name == name)).first()
-    return Evaluated(row.evaluated_at, row.watermark, row.rules_hash) if row and row.evaluated_at else None
+    if row is None or row.evaluated_at is None:
+        return None
+    mark = BatchMark.from_text(row.batches) if row.batches else None
+    return Evaluated(row.evaluated_at, row.watermark, row.rules_hash, mark)
 
 
 def live_alerts(connection: Connection) -> list[Alert]:
@@ -84,10 +91,11 @@ def record_evaluation(
     lease: Lease,
     evaluation: Evaluation,
     targets: Mapping[str, Sequence[str]],
+    mark: BatchMark | None,
     checkpoint: Callable[[str], None],
 ) -> None:
     """Write an evaluation; Superseded when the lease has been taken over."""
-    _hold(connection, lease, evaluation)
+    _hold(connection, lease, evaluation, mark)
     checkpoint("evaluation:lease")
     _put(connection, alerts, [_alert_row(alert) for alert in evaluation.changed])
     for some in batched(evaluation.forgotten, _AT_ONCE):
@@ -108,12 +116,17 @@ def record_evaluation(
         checkpoint("evaluation:outbox")
 
 
-def _hold(connection: Connection, lease: Lease, evaluation: Evaluation) -> None:
+def _hold(connection: Connection, lease: Lease, evaluation: Evaluation, mark: BatchMark | None) -> None:
     """Lock the lease's row until the transaction ends; it is ours only while the token is."""
     kept = connection.execute(
         update(leases)
         .where(leases.c.name == lease.name, leases.c.token == lease.token)
-        .values(evaluated_at=evaluation.at, watermark=evaluation.watermark, rules_hash=evaluation.rules_hash)
+        .values(
+            evaluated_at=evaluation.at,
+            watermark=evaluation.watermark,
+            rules_hash=evaluation.rules_hash,
+            batches=mark.to_text() if mark else None,
+        )
     )
     if not kept.rowcount:
         raise Superseded(

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from faultline.adapters.database.outbox import sent
-from faultline.adapters.database.tables import counts, outbox, positions
+from faultline.adapters.database.tables import counts, late_dropped, outbox, positions
 from faultline.dispatch.delivery import OutboxState, Sent
-from faultline.model import TopicPartition
+from faultline.model import LateCount, TopicPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ def totals(connection: Connection) -> dict[str, int]:
     """Records in the stored counts of each topic (those not pruned yet)."""
     rows = connection.execute(select(counts.c.topic, func.sum(counts.c.count)).group_by(counts.c.topic))
     return {topic: int(total) for topic, total in rows}
+
+
+def late_counts(connection: Connection) -> list[LateCount]:
+    """What came too late to be counted, newest hour first."""
+    columns = (late_dropped.c.topic, late_dropped.c.hour, late_dropped.c.count)
+    rows = connection.execute(select(*columns).order_by(late_dropped.c.hour.desc(), late_dropped.c.topic))
+    return [LateCount(topic, hour, number) for topic, hour, number in rows]
 
 
 def outbox_summary(connection: Connection) -> dict[OutboxState, int]:

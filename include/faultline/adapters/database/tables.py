@@ -114,7 +114,17 @@ counts = Table(
     Index(None, "batch"),
 )
 
-# Who may evaluate. The token only grows; whoever holds an older one has been superseded.
+# Records that came too late to be counted, by the hour of their event time. They are in the archive.
+late_dropped = Table(
+    "late_dropped",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+# Who may evaluate. The token only grows; whoever holds an older one has been superseded. `batches` are those of
+# `count_batches` that the last evaluation knew.
 leases = Table(
     "leases",
     metadata,
@@ -124,6 +134,7 @@ leases = Table(
     Column("evaluated_at", UtcDateTime),
     Column("watermark", UtcDateTime),
     Column("rules_hash", Text),
+    Column("batches", Text),
 )
 
 # Every episode there ever was; `live` ones are what the last evaluation remembers. What lists of many show of each has

@@ -13,7 +13,11 @@ from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
 from faultline.model import Notification, NotificationKind
 
-_STYLES = {NotificationKind.RESOLVED: "bold green", NotificationKind.UPDATE: "bold yellow"}
+_STYLES = {
+    NotificationKind.RESOLVED: "bold green",
+    NotificationKind.UPDATE: "bold yellow",
+    NotificationKind.CORRECTION: "bold yellow",
+}
 
 
 class ConsoleReceiver:

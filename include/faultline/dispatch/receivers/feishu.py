@@ -23,7 +23,11 @@ from faultline.model import Notification, NotificationKind
 
 # The whole body may have 20 KB; as JSON a character may take twice its bytes.
 TEXT_BYTES = 9000
-_COLOURS = {NotificationKind.RESOLVED: "green", NotificationKind.UPDATE: "orange"}
+_COLOURS = {
+    NotificationKind.RESOLVED: "green",
+    NotificationKind.UPDATE: "orange",
+    NotificationKind.CORRECTION: "orange",
+}
 _MINUTE = timedelta(minutes=1)
 _BUSY = {9499: _MINUTE, 11232: _MINUTE, 11233: _MINUTE, 99991400: _MINUTE}
 

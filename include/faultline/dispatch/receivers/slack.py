@@ -18,7 +18,11 @@ from faultline.model import Notification, NotificationKind
 
 # A section block takes 3,000 characters.
 TEXT_BYTES = 3000
-_COLOURS = {NotificationKind.RESOLVED: "#2eb67d", NotificationKind.UPDATE: "#ecb22e"}
+_COLOURS = {
+    NotificationKind.RESOLVED: "#2eb67d",
+    NotificationKind.UPDATE: "#ecb22e",
+    NotificationKind.CORRECTION: "#ecb22e",
+}
 _RED = "#e01e5a"
 # Slack's own three, then what bold, strike-through, code and (in compatible servers) mentions are made of.
 _CODE_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "ˋ", "@": "＠"}

@@ -1,7 +1,8 @@
 """POST in the JSON shape of Alertmanager's webhook, version 4, so that whatever receives Alertmanager's works.
 
 Beyond that shape: ``notificationKey`` (the same for every copy of one notification; also the Idempotency-Key header),
-``kind``, ``reason``, and ``suppressed``, the effects that were folded into the alert.
+``kind``, ``reason``, ``late`` (it took records that came late), and ``suppressed``, the effects that were folded into
+the alert.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def payload(notification: Notification, ui_url: str | None = None) -> dict[str, 
         "notificationKey": notification.key,
         "kind": notification.kind.value,
         "reason": notification.reason,
+        "late": notification.alert.late,
         "suppressed": [_suppressed(effect) for effect in notification.suppressed],
     }
 

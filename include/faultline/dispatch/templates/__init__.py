@@ -28,6 +28,7 @@ VARIABLES = (
     *("kind", "word", "alertname", "name", "severity", "labels", "further", "annotations", "count", "records"),
     *("threshold", "starts_at", "ends_at", "first_seen", "last_seen", "acked_by", "ack_comment"),
     *(
+        "late",
         "causes",
         "effects",
         "effect_count",

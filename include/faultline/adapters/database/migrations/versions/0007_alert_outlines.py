@@ -10,7 +10,7 @@ from alembic import op
 from faultline.adapters.database.tables import LogText
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 
 _AT_ONCE = 500
 _NEW = (
