@@ -87,6 +87,9 @@ class Told:
     acked: bool = False
 
 
+_OVER = (AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED)
+
+
 @dataclass(frozen=True)
 class Alert:
     """One episode of an alert.
@@ -140,7 +143,7 @@ class Alert:
     @property
     def live(self) -> bool:
         """Whether the episode goes on; one that has ended is only remembered."""
-        return self.state not in (AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED)
+        return self.state not in _OVER
 
     @property
     def sounding(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from faultline.alerting.alerts import Alert, Cause, MuteReason
 from faultline.alerting.chains import AllOf, ChainGraph, Path
@@ -33,14 +33,15 @@ class KnownCauses:
         self._by_rule = by_rule
         self._by_episode = by_episode
         self._found: dict[tuple[str, Names], dict[Values, list[Alert]]] = {}
+        self._by_path: dict[Path, dict[Values, list[Alert]]] = {}
 
     def bound(self, path: Path, effect: Mapping[str, str]) -> Sequence[Alert]:
         """The alerts of the path's cause whose labels agree with the effect's."""
         if not path.could_bind(effect):
             return ()
-        index = self._found.get((path.cause, path.cause_names))
+        index = self._by_path.get(path)
         if index is None:
-            index = self._found[path.cause, path.cause_names] = self._index(path.cause, path.cause_names)
+            index = self._by_path[path] = self._index(path.cause, path.cause_names)
         return index.get(tuple([effect.get(name, "") for name in path.effect_names]), ())
 
     def episode(self, name: str) -> Alert | None:
@@ -48,7 +49,10 @@ class KnownCauses:
         return self._by_episode.get(name)
 
     def _index(self, rule: str, names: Names) -> dict[Values, list[Alert]]:
-        index: dict[Values, list[Alert]] = {}
+        index = self._found.get((rule, names))
+        if index is not None:
+            return index
+        index = self._found[rule, names] = {}
         for alert in self._by_rule.get(rule, {}).values():
             if all(optional or name in alert.labels for name, optional in names):
                 index.setdefault(tuple(alert.labels.get(name, "") for name, _ in names), []).append(alert)
@@ -67,8 +71,7 @@ class Explanation:
     breakthrough: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(NamedTuple):
     """An alert, the rules on the way from it to the effect, and the path whose times apply."""
 
     alert: Alert
@@ -97,15 +100,15 @@ def explain(effect: Alert, graph: ChainGraph, known: KnownCauses, bucket: timede
     if not links:
         return UNEXPLAINED
     links = _together(links)
-    active = _together([link for link in links if link.active])
     ended = [link for link in links if not link.active]
+    active = _together([link for link in links if link.active]) if ended else links
     return Explanation(
         _causes([*active, *_roots_beyond(active, known)]),
         _causes(ended),
-        max((link.ended_at for link in ended if link.ended_at is not None), default=None),
-        max((link.path.recovery_grace for link in ended), default=timedelta(0)),
-        _least(link.path.max_suppression for link in active),
-        _least(link.path.breakthrough for link in active),
+        max([link.ended_at for link in ended if link.ended_at is not None], default=None),
+        max([link.path.recovery_grace for link in ended], default=timedelta(0)),
+        _least([link.path.max_suppression for link in active]),
+        _least([link.path.breakthrough for link in active]),
     )
 
 
@@ -113,7 +116,7 @@ Number = TypeVar("Number", timedelta, float)
 
 
 def _least(values: Iterable[Number | None]) -> Number | None:
-    return min((value for value in values if value is not None), default=None)
+    return min([value for value in values if value is not None], default=None)
 
 
 def _together(links: list[_Link]) -> list[_Link]:
@@ -135,8 +138,8 @@ def _links(effect: Alert, graph: ChainGraph, known: KnownCauses) -> Iterator[_Li
 
 def _roots_beyond(links: Iterable[_Link], known: KnownCauses) -> Iterator[_Link]:
     """The roots of suppressed causes: a cause knows its own even where labels do not compose over the whole path."""
-    suppressed = sorted((link for link in links if _is_effect(link.alert)), key=_upstream_first)
-    nearest = {link.alert.causes[0].episode: link for link in suppressed}
+    suppressed = [link for link in links if _is_effect(link.alert)]
+    nearest = {link.alert.causes[0].episode: link for link in sorted(suppressed, key=_upstream_first)}
     for episode, link in nearest.items():
         root = link.alert.causes[0]
         alert = known.episode(episode)

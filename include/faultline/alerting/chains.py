@@ -77,6 +77,9 @@ class Path:
     source: Condition = ()
     target: Condition = ()
 
+    def __hash__(self) -> int:
+        return hash(self.rules)
+
     @property
     def cause(self) -> str:
         """The rule the path starts at."""

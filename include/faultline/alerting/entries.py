@@ -54,6 +54,8 @@ def released_by(alert: Alert, scene: Scene) -> SuppressionOutcome | None:
     row = alert.suppression
     if alert.released is not None or alert.state is not AlertState.SUPPRESSED or row is None:
         return alert.released
+    if ends_at(alert, scene.rule, scene.horizon):
+        return None  # it is over, whoever explains it
     at, explanation = scene.horizon.at, scene.explanation
     if explanation.max_suppression is not None and at >= row.starts_at + explanation.max_suppression:
         return SuppressionOutcome.EXPIRED

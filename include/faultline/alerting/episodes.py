@@ -22,7 +22,7 @@ def begin(key: AlertKey, rule: BaseRule, activity: Activity, bucket: timedelta) 
     return Alert(
         key,
         AlertState.INACTIVE,
-        Labels({**rule.labels, **key.labels, "alertname": key.rule}),
+        Labels(rule.labels | dict(key.labels.items()) | {"alertname": key.rule}),
         starts_at=crossed - bucket,
         counted_to=crossed - window_width(rule, bucket),
     )

@@ -6,8 +6,10 @@ ordered or delivered. Looks only at alerts that new counts, closed buckets, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Evaluation, Term
 from faultline.alerting.effects import effects_by_cause
@@ -17,12 +19,25 @@ from faultline.alerting.progress import Progress
 from faultline.alerting.rulekinds import NewTermRule
 from faultline.alerting.silences import Silence, silenced_by
 from faultline.alerting.stepping import step_all
-from faultline.alerting.windows import horizon, window_width
+from faultline.alerting.windows import Horizon, horizon, window_width
 from faultline.model import Ack, AlertState, ErrorCount, Notification
 
 _WAITING = frozenset({AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING})
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave the cyclic collector out: what an evaluation makes by the thousand mostly stays, and has no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_uncollected()
 def evaluate(
     memory: Memory,
     counts: Iterable[ErrorCount],
@@ -103,7 +118,9 @@ def _occasion(progress: Progress, alert: Alert) -> Occasion:
 def _causes_first(progress: Progress) -> list[Alert]:
     """The alerts about which there may be something to say: looked at, or a cause of one that has changed."""
     memory = progress.memory
-    causes = {cause for cause, effects in memory.effects.items() if not progress.before.keys().isdisjoint(effects)}
+    changed = progress.before.keys()
+    effects = memory.effects if changed else {}
+    causes = {cause for cause, names in effects.items() if not changed.isdisjoint(names)}
     chosen = progress.before.keys() & memory.alerts.keys()
     unchanged = progress.looked_at & memory.alerts.keys()
     chosen |= unchanged if progress.remuted or memory.rules.repeats else unchanged & memory.restless
@@ -128,9 +145,11 @@ def _forget(progress: Progress) -> Iterator[str]:
         memory.tallies.forget(progress.horizon.first - memory.lateness, memory.bucket)
     yield from (episode for episode in progress.before if episode not in memory.alerts)
     over = [alert for alert in memory.alerts.values() if not alert.live] if progress.moved or progress.before else []
-    named = _named(memory) if over else set()
+    if not over:
+        return
+    named, reach = _named(memory), _reaches(memory)
     for alert in over:
-        if not _may_explain(progress, alert) and alert.episode not in named:
+        if alert.episode not in named and not _may_explain(alert, reach, progress.horizon):
             progress.drop(alert, alert)
             yield alert.episode
 
@@ -139,10 +158,16 @@ def _named(memory: Memory) -> set[str]:
     return {name for cause, names in memory.effects.items() if memory.is_live(cause) for name in names}
 
 
-def _may_explain(progress: Progress, alert: Alert) -> bool:
-    memory = progress.memory
-    rule = memory.rules.rules.get(alert.key.rule)
-    if rule is None or alert.ends_at is None:
+def _reaches(memory: Memory) -> dict[str, timedelta]:
+    """How long after its end an alert of each rule may explain others, or come back."""
+    graph, bucket = memory.rules.graph, memory.bucket
+    return {
+        name: max(graph.memory(name), 2 * window_width(rule, bucket)) + bucket
+        for name, rule in memory.rules.rules.items()
+    }
+
+
+def _may_explain(alert: Alert, reach: Mapping[str, timedelta], horizon: Horizon) -> bool:
+    if alert.ends_at is None or alert.key.rule not in reach:
         return False
-    reach = max(memory.rules.graph.memory(rule.alert), 2 * window_width(rule, memory.bucket)) + memory.bucket
-    return not progress.horizon.has_closed(alert.ends_at + reach)
+    return not horizon.has_closed(alert.ends_at + reach[alert.key.rule])

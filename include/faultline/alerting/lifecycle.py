@@ -9,11 +9,13 @@ was held is either explained by a cause or fires.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from faultline.alerting.alerts import Alert, MuteReason, SuppressionOutcome, replace
 from faultline.alerting.entries import entered, released_by
 from faultline.alerting.episodes import ends_at, interrupted, matured
 from faultline.alerting.scenes import Scene
+from faultline.alerting.windows import Horizon
 from faultline.durations import format_duration
 from faultline.model import AlertState, Transition
 
@@ -59,15 +61,15 @@ def _withdraw(alert: Alert, scene: Scene) -> Verdict:
 
 
 def _judge(alert: Alert, scene: Scene) -> Verdict:
-    explanation = scene.explanation
+    explanation, hold = scene.explanation, scene.hold
     if alert.released is None:
         if explanation.active:
             return AlertState.SUPPRESSED, f"explained by {explanation.active[0].alert}"
         if explanation.ended:
             return AlertState.RECOVERING, f"started after its cause {explanation.ended[0].alert} had ended"
-        if not _hold_is_over(alert, scene):
-            return AlertState.HELD, f"waits {format_duration(scene.hold)} for a cause"
-    return _fire(scene, scene.rule.crossed + (", no cause in sight" if scene.hold else ""))
+        if not _hold_is_over(alert, scene.horizon, hold):
+            return AlertState.HELD, f"waits {format_duration(hold)} for a cause"
+    return _fire(scene, scene.rule.crossed + (", no cause in sight" if hold else ""))
 
 
 def _fire(scene: Scene, reason: str) -> Verdict:
@@ -81,12 +83,11 @@ def _fire_again(alert: Alert, scene: Scene) -> Verdict:
     return state, f"flapping: {reason}"
 
 
-def _hold_is_over(alert: Alert, scene: Scene) -> bool:
+def _hold_is_over(alert: Alert, horizon: Horizon, hold: timedelta) -> bool:
     """No cause can come in time any more, or the clock has run as long as the hold: a stalled pipeline must page."""
-    horizon = scene.horizon
-    if not scene.hold or horizon.has_closed(alert.starts_at + horizon.bucket + scene.hold):
+    if not hold or horizon.has_closed(alert.starts_at + horizon.bucket + hold):
         return True
-    return alert.held_since is not None and horizon.at >= alert.held_since + scene.hold
+    return alert.held_since is not None and horizon.at >= alert.held_since + hold
 
 
 def _go_on_firing(alert: Alert, scene: Scene) -> Verdict:

@@ -6,8 +6,8 @@ window has closed: no delay where none is needed, and no false alarm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from faultline.alerting.rulekinds import (
     BaseRule,
@@ -21,8 +21,7 @@ from faultline.alerting.rulekinds import (
 from faultline.alerting.tallies import Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What is known besides the counts: the windows' width, what is closed, since when anybody watches.
 
     ``going_on`` says that the alert was over at the evaluation before.

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Told, replace
 from faultline.alerting.routing import Destination
+from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.rules import Rules
 from faultline.alerting.severities import inherited_severity, rank
 from faultline.alerting.templates import render
@@ -42,6 +43,8 @@ def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
     severity = inherited_severity(occasion.alert, occasion.effects)
     if severity != occasion.alert.severity:
         occasion = dataclasses.replace(occasion, alert=replace(occasion.alert, severity=severity))
+    if not (occasion.alert.told or occasion.alert.sounding):
+        return occasion.alert, []
     told = {known.receiver: known for known in occasion.alert.told}
     sent = []
     for receiver, kind, reason in _due(occasion):
@@ -55,9 +58,9 @@ def is_waiting(alert: Alert, occasion: Occasion) -> bool:
     """Whether the clock alone will bring a message: a page or a repeat that waits, or an update for its interval."""
     if not alert.sounding:
         return False
-    named = [set(known.effects) for known in alert.told]
-    fresh = any(effect.live and effect.episode not in known for effect in occasion.effects for known in named)
-    return owes_a_page(alert, occasion.rules, occasion.at) or (fresh and not occasion.explained)
+    if owes_a_page(alert, occasion.rules, occasion.at):
+        return True
+    return not occasion.explained and any(_fresh(occasion, known) for known in alert.told)
 
 
 def owes_a_page(alert: Alert, rules: Rules, at: datetime) -> bool:
@@ -119,7 +122,7 @@ def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[
         return NotificationKind.UPDATE, alert.ack.reason
     if occasion.explained:
         return None
-    fresh = [effect for effect in occasion.effects if effect.live and effect.episode not in known.effects]
+    fresh = _fresh(occasion, known)
     if fresh and occasion.at >= known.at + destination.group_interval:
         return NotificationKind.UPDATE, f"{len(fresh)} more {'effect' if len(fresh) == 1 else 'effects'}"
     if alert.ack is not None or destination.repeat_interval is None:
@@ -128,6 +131,12 @@ def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[
         lasts = format_duration(occasion.at - alert.starts_at)
         return NotificationKind.FIRING, f"still firing after {lasts}"
     return None
+
+
+def _fresh(occasion: Occasion, known: Told) -> list[Alert]:
+    """The effects that go on and that the receiver has not been told of."""
+    named = set(known.effects)
+    return [effect for effect in occasion.effects if effect.live and effect.episode not in named]
 
 
 def _told(occasion: Occasion, receiver: str, before: Told | None, kind: NotificationKind) -> Told:
@@ -176,13 +185,6 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
     """What a message says of an alert; one whose rule was removed has no threshold and no annotations any more."""
     rule = rules.rules.get(alert.key.rule)
     condition = rule.threshold if rule else ""
-    variables = {
-        "alertname": alert.key.rule,
-        "labels": dict(alert.labels),
-        "count": alert.count,
-        "threshold": condition,
-        "starts_at": alert.starts_at,
-    }
     return AlertSummary(
         alert.key,
         alert.state,
@@ -192,10 +194,21 @@ def summarise(alert: Alert, rules: Rules) -> AlertSummary:
         condition,
         alert.first_seen,
         alert.last_seen,
-        dict(alert.shown),
-        {name: render(text, variables) for name, text in rule.annotations.items()} if rule else {},
+        dict(alert.shown.items()),
+        _annotations(alert, rule) if rule and rule.annotations else {},
         tuple(sample.text for sample in alert.samples),
         tuple(cause.alert for cause in alert.causes),
         alert.ack,
         alert.late,
     )
+
+
+def _annotations(alert: Alert, rule: BaseRule) -> dict[str, str]:
+    variables = {
+        "alertname": alert.key.rule,
+        "labels": dict(alert.labels),
+        "count": alert.count,
+        "threshold": rule.threshold,
+        "starts_at": alert.starts_at,
+    }
+    return {name: render(text, variables) for name, text in rule.annotations.items()}

@@ -5,7 +5,7 @@ A warning that nobody watches must not hide a critical effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from faultline.alerting.alerts import Alert
 
@@ -27,8 +27,10 @@ def rank(severity: str) -> int:
     return _RANKS.get(severity.lower(), 0)
 
 
-def inherited_severity(root: Alert, effects: Iterable[Alert]) -> str | None:
+def inherited_severity(root: Alert, effects: Sequence[Alert]) -> str | None:
     """The highest severity of what it suppresses, where that is higher than its own; it never falls again."""
+    if not effects:
+        return root.severity
     known = [root.labels.get("severity", ""), root.severity or ""]
     worst = max(known, key=rank)
     for effect in effects:

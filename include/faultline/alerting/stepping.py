@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from faultline.alerting.alerts import Alert, MuteReason, replace
 from faultline.alerting.causes import Explanation, KnownCauses, explain
@@ -27,13 +28,22 @@ def step_all(progress: Progress) -> None:
     memory = progress.memory
     restless: dict[str, list[AlertKey]] = {}
     for episode in memory.restless | (progress.acks.keys() & memory.alerts.keys()):
-        key = memory.alerts[episode].key
-        restless.setdefault(key.rule, []).append(key)
+        alert = memory.alerts[episode]
+        if not _holds_on(progress, alert):
+            restless.setdefault(alert.key.rule, []).append(alert.key)
     known = KnownCauses(memory.latest, memory.alerts)
     for name in memory.rules.graph.order:
         if name in progress.touched or name in restless or progress.moved or progress.stirred:
             _step_rule(progress, memory.rules.rules[name], restless.get(name, ()), known)
     _expire_removed_rules(progress)
+
+
+def _holds_on(progress: Progress, alert: Alert) -> bool:
+    """Whether it waits for a cause, and the clock does not end that yet."""
+    if alert.state is not AlertState.HELD or alert.held_since is None:
+        return False
+    hold = progress.memory.rules.graph.hold(alert.key.rule, alert.labels)
+    return progress.horizon.at < alert.held_since + hold
 
 
 def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
@@ -68,9 +78,11 @@ def _rests(progress: Progress, rule: BaseRule, alert: Alert) -> bool:
 
 
 class _Stepper:
-    """Steps the alerts of one rule."""
+    """Steps the alerts of one rule, and knows what is around them."""
 
     def __init__(self, progress: Progress, rule: BaseRule, known: KnownCauses) -> None:
+        self._causes_stirred = not progress.stirred.isdisjoint(progress.memory.rules.graph.ancestors(rule.alert))
+        self._explained: set[str] = set()
         self._progress, self._rule, self._known = progress, rule, known
         self._memory, self._horizon = progress.memory, progress.horizon
         self._touched = progress.touched.get(rule.alert, {})
@@ -119,15 +131,35 @@ class _Stepper:
 
     def _stays(self, alert: Alert) -> bool:
         if alert.state is AlertState.SUPPRESSED:
-            return self._memory.explanations[alert.episode].max_suppression is None
+            return self.explain(alert).max_suppression is None
         return alert.sounding and bool(alert.told)
 
-    def _explain(self, alert: Alert) -> Explanation:
-        memory, graph = self._memory, self._memory.rules.graph
-        known = memory.explanations.get(alert.episode)
-        if known is None or alert.told or self._progress.stirred & graph.ancestors(self._rule.alert):
-            known = memory.explanations[alert.episode] = explain(alert, graph, self._known, self._horizon.bucket)
+    def explain(self, alert: Alert) -> Explanation:
+        """Who explains it; found again when causes have made a step, but only once an evaluation."""
+        memory, episode = self._memory, alert.episode
+        known = memory.explanations.get(episode)
+        if known is None or ((alert.told or self._causes_stirred) and episode not in self._explained):
+            known = memory.explanations[episode] = explain(alert, memory.rules.graph, self._known, self._horizon.bucket)
+            self._explained.add(episode)
         return known
+
+    def hold(self, alert: Alert) -> timedelta:
+        """How long it may wait for a cause."""
+        return self._memory.rules.graph.hold(self._rule.alert, alert.labels)
+
+    def owes_a_page(self, alert: Alert) -> bool:
+        """Whether somebody is still to be told of it."""
+        return owes_a_page(alert, self._memory.rules, self._horizon.at)
+
+    def mute(self, alert: Alert) -> Mute | None:
+        """Whether a person or the hour keeps it from everybody."""
+        at = self._horizon.at
+        silence = silenced_by(self._progress.silences, alert.labels, at)
+        if silence is not None:
+            return Mute(MuteReason.SILENCE, silence.reason)
+        if all_muted(alert, self._memory.rules, at):
+            return Mute(MuteReason.MUTE_TIME, "nobody is told at this hour")
+        return None
 
     def _begin(self, begun: Alert, latest: Alert | None, tally: Tally, activity: Activity) -> None:
         """A new episode, or the last one again: a root that comes back while its effects recover is flapping."""
@@ -146,30 +178,9 @@ class _Stepper:
         return bool(ended and latest.ends_at and begun.starts_at < latest.ends_at + grace)
 
     def _scene(self, alert: Alert, tally: Tally, activity: Activity) -> Scene:
-        graph, rules = self._memory.rules.graph, self._memory.rules
-        late = self._horizon.is_late(self._touched.get(alert.key))
-        return Scene(
-            self._rule,
-            tally,
-            activity,
-            self._explain(alert),
-            self._horizon,
-            graph.hold(self._rule.alert, alert.labels),
-            owes_a_page(alert, rules, self._horizon.at),
-            self._mute(alert),
-            self._progress.acks.get(alert.episode),
-            late,
-            late and refuted(alert, tally, self._rule, self._horizon),
-        )
-
-    def _mute(self, alert: Alert) -> Mute | None:
-        at = self._horizon.at
-        silence = silenced_by(self._progress.silences, alert.labels, at)
-        if silence is not None:
-            return Mute(MuteReason.SILENCE, silence.reason)
-        if all_muted(alert, self._memory.rules, at):
-            return Mute(MuteReason.MUTE_TIME, "nobody is told at this hour")
-        return None
+        ack, late = self._progress.acks.get(alert.episode), self._horizon.is_late(self._touched.get(alert.key))
+        contradicted = late and refuted(alert, tally, self._rule, self._horizon)
+        return Scene(alert, self._rule, tally, activity, self._horizon, self, ack, late, contradicted)
 
     def _record(self, before: Alert | None, alert: Alert, transition: Transition | None) -> None:
         record(self._progress, before, alert, transition)

@@ -105,7 +105,7 @@ class Tally:
 
     def total(self, start: datetime, end: datetime) -> int:
         """How many records are in the buckets that start in ``[start, end)``."""
-        return self._between(self._sums, start, end)
+        return self._between(self._totals or self._sums, start, end)
 
     def hits(self, start: datetime, end: datetime) -> int:
         """How many of those are in the share."""
@@ -140,9 +140,7 @@ class Tally:
         return self._totals
 
     def _between(self, sums: Sequence[int], start: datetime, end: datetime) -> int:
-        if end <= start:
-            return 0
-        return sums[bisect_left(self.starts, end)] - sums[bisect_left(self.starts, start)]
+        return 0 if end <= start else sums[bisect_left(self.starts, end)] - sums[bisect_left(self.starts, start)]
 
 
 @dataclass(slots=True, eq=False)

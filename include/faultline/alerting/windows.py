@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from faultline.alerting.measures import Sight, is_over
 from faultline.alerting.rulekinds import BaseRule
@@ -83,8 +84,7 @@ class Look:
     going_on: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(NamedTuple):
     """Which of the windows looked at are over the threshold, by their ends.
 
     ``run_from`` is the first of the run of windows that ``last_over`` is the last of. ``over`` says that it has not
