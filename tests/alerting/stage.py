@@ -94,7 +94,9 @@ class Stage:
             self.restart(at)
         counts = [row for arrived, row in self.events if self.evaluated < arrived <= at]
         self.evaluated = at
-        evaluation = evaluate(self.memory, counts, at=second(at), watermark=watermark)
+        sent = self.history[-1] if self.history else None
+        delivered = {each.key: second(sent[0]) for each in sent[1].notifications} if sent else {}
+        evaluation = evaluate(self.memory, counts, at=second(at), watermark=watermark, delivered=delivered)
         self.history.append((at, evaluation))
         self.remembered.append(self.alerts)
         return evaluation

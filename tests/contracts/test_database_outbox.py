@@ -196,3 +196,17 @@ def test_two_senders_at_once_are_never_lent_the_same(database_url: str, database
         taken = [episode for batch in pool.map(take, range(4)) for episode in batch]
     assert len(taken) == len(set(taken))
     assert len(taken) + len(lease(database, limit=100)) == 40
+
+
+def test_a_message_is_delivered_when_its_first_target_has_it_or_the_last_has_given_up(database: Database) -> None:
+    key = notification().key
+    holder = database.acquire_lease("alerts", "test")
+    database.record_evaluation(holder, evaluation(notification()), {"ops": ("first", "second")})
+    assert database.deliveries([key, "sent to nobody"], NOON) == {"sent to nobody": NOON}
+    first, second = lease(database)
+    database.record_delivery(first, DEAD, NOON + SECOND)
+    assert database.deliveries([key], NOON) == {}
+    database.record_delivery(second, DEAD, NOON + 2 * SECOND)
+    assert database.deliveries([key], NOON) == {key: NOON + 2 * SECOND}
+    database.record_delivery(first, DELIVERED, NOON + 3 * SECOND)
+    assert database.deliveries([key], NOON) == {key: NOON + 3 * SECOND}

@@ -11,7 +11,7 @@ import pytest
 
 from faultline.adapters.database import Counted, Database
 from faultline.alerting.silences import Silence
-from faultline.dispatch.delivery import OutboxState
+from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, OutboxState, Outcome
 from faultline.errors import Superseded, TransientError
 from faultline.model import Ack, AlertState, ErrorCount, Labels, NotificationKind, OffsetRange, TopicPartition
 from faultline.settings import Settings
@@ -312,6 +312,27 @@ def test_a_late_record_that_is_counted_while_nobody_evaluates_is_evaluated_by_th
         assert watch.evaluate().transitions == ()
     [sent] = database.recent_notifications()
     assert sent.notification.alert.late
+
+
+def test_a_page_is_repeated_an_interval_after_it_was_delivered_and_never_before(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    away = RULES.replace("{receiver: nobody}", "{receiver: nobody, repeat_interval: 10s}")
+    settings.rules_file.write_text(
+        away.replace("console_configs: [{}]", 'webhook_configs: [{url: "http://127.0.0.1:1"}]')
+    )
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        assert len(watch.evaluate().notifications) == 1
+        clock.now = START + timedelta(seconds=30)
+        assert watch.evaluate().notifications == ()
+    [page] = database.recent_notifications()
+    came = Outcome(OutboxState.DELIVERED, Delivery(DeliveryStatus.DELIVERED))
+    database.record_delivery(Leased(page.notification, page.target, page.attempts), came, clock.now)
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        for seconds, sent in ((31, 0), (39, 0), (40, 1), (50, 0)):
+            clock.now = START + timedelta(seconds=seconds)
+            assert len(watch.evaluate().notifications) == sent
 
 
 def test_a_generation_that_is_gone_does_not_hold_the_watermark_back() -> None:

@@ -6,7 +6,7 @@ All of them are frozen and survive a round trip through JSON (pydantic's TypeAda
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -75,6 +75,8 @@ class Suppression:
 class Told:
     """What one receiver has been told of an episode: when last, how many updates and pages, which effects were named,
     at which severity, whether it was told that it is over, and that somebody has taken it on.
+
+    ``awaits`` is the key of the last message until it is delivered; from then on ``at`` is when it was.
     """
 
     receiver: str
@@ -85,6 +87,11 @@ class Told:
     severity: str = ""
     over: bool = False
     acked: bool = False
+    awaits: str | None = None
+
+    def rested(self, at: datetime, interval: timedelta) -> bool:
+        """Whether the interval has passed since the last message was delivered."""
+        return self.awaits is None and at >= self.at + interval
 
 
 _OVER = (AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED)

@@ -6,12 +6,14 @@ ordered or delivered. Looks only at alerts that new counts, closed buckets, the 
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from faultline.alerting.alerts import Alert, Evaluation, Term
+from faultline.alerting.alerts import Alert, Evaluation, Term, replace
 from faultline.alerting.effects import effects_by_cause
 from faultline.alerting.memory import Memory
 from faultline.alerting.notifications import Occasion, announce, is_waiting
@@ -22,6 +24,7 @@ from faultline.alerting.stepping import step_all
 from faultline.alerting.windows import Horizon, horizon, window_width
 from faultline.model import Ack, AlertState, ErrorCount, Notification
 
+_NOTHING: Mapping[str, datetime] = MappingProxyType({})
 _WAITING = frozenset({AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING})
 
 
@@ -46,16 +49,19 @@ def evaluate(
     watermark: datetime | None,
     silences: Sequence[Silence] = (),
     acks: Sequence[Ack] = (),
+    delivered: Mapping[str, datetime] = _NOTHING,
 ) -> Evaluation:
     """Decide everything there is to decide at ``at``, and remember it.
 
     ``counts`` are those that have not been given yet; everything before ``watermark`` is final, None when nothing is.
     The watermark never goes back. ``silences`` come on top of those of the rules file. ``acks`` are those that were not
-    given yet: each holds for an episode that fires already, and of several the first counts.
+    given yet: each holds for an episode that fires already, and of several the first counts. ``delivered`` says of
+    messages among ``memory.awaited`` when their receivers took them.
     """
     watermark = max((each for each in (watermark, memory.since) if each is not None), default=None)
     memory.tallies.add(counts)
     progress = _begun(memory, at, watermark, (*memory.rules.file.silences, *silences), acks)
+    _note_deliveries(progress, delivered)
     fresh = memory.watch(at)
     step_all(progress)
     notifications = () if memory.is_cold(at, watermark) else tuple(_announce_all(progress))
@@ -88,6 +94,19 @@ def _begun(
     memory.seen = edges
     heard = {ack.episode: ack for ack in reversed(acks)}
     return Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched(), heard)
+
+
+def _note_deliveries(progress: Progress, delivered: Mapping[str, datetime]) -> None:
+    """From here on the intervals between messages run; those of a sender whose clock is ahead, from now on."""
+    memory = progress.memory
+    for key, at in delivered.items():
+        for episode in sorted(memory.awaited.get(key, ())):
+            alert = memory.alerts[episode]
+            when = min(at, progress.horizon.at)
+            told = tuple(
+                dataclasses.replace(each, at=when, awaits=None) if each.awaits == key else each for each in alert.told
+            )
+            progress.put(alert, replace(alert, told=told))
 
 
 def _announce_all(progress: Progress) -> Iterator[Notification]:

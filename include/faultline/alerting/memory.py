@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from faultline.alerting.alerts import Alert, Term
+from faultline.alerting.alerts import Alert, Term, Told
 from faultline.alerting.causes import Explanation
 from faultline.alerting.rules import Rules
 from faultline.alerting.silences import Silence
@@ -30,7 +30,7 @@ class Memory:
     with a live cause. ``explanations`` hold until a cause stirs; until ``quiet_until`` is closed, only counts
     and causes can change an episode. Until ``cold_until`` nothing is sent unless there is a watermark: after a start
     from nothing, effects may be counted before their causes. ``lateness`` is how long a closed bucket
-    still takes records.
+    still takes records. ``awaited`` are the messages whose delivery is not known yet, and the episodes they tell of.
     """
 
     rules: Rules
@@ -48,6 +48,7 @@ class Memory:
     quiet_until: dict[str, datetime] = field(default_factory=dict)
     cold_until: datetime | None = None
     lateness: timedelta = timedelta(0)
+    awaited: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def restore(
@@ -88,12 +89,17 @@ class Memory:
 
     def put(self, alert: Alert) -> None:
         """Remember the alert as it is now."""
+        before = self.alerts.get(alert.episode)
+        told = before.told if before else ()
+        if told is not alert.told:
+            self._await(alert.episode, told, alert.told)
         self.alerts[alert.episode] = alert
         self.latest.setdefault(alert.key.rule, {})[alert.key] = alert
 
     def drop(self, episode: str) -> None:
         """Forget an episode."""
         alert = self.alerts.pop(episode)
+        self._await(episode, alert.told, ())
         latest = self.latest[alert.key.rule]
         if latest.get(alert.key) is alert:
             del latest[alert.key]
@@ -101,6 +107,14 @@ class Memory:
         self.explained.discard(episode)
         self.explanations.pop(episode, None)
         self.quiet_until.pop(episode, None)
+
+    def _await(self, episode: str, before: Iterable[Told], after: Iterable[Told]) -> None:
+        for key in (told.awaits for told in before if told.awaits is not None):
+            self.awaited[key].discard(episode)
+            if not self.awaited[key]:
+                del self.awaited[key]
+        for key in (told.awaits for told in after if told.awaits is not None):
+            self.awaited.setdefault(key, set()).add(episode)
 
     def is_live(self, episode: str) -> bool:
         """Whether the episode is remembered and goes on."""

@@ -1,6 +1,7 @@
 """What to tell whom: pages, updates of pages, persisting effects, resolves; each receiver's memory is in the alert.
 
-One page an episode and receiver. An update changes that page and is never a new one.
+One page an episode and receiver. An update changes that page and is never a new one. Intervals between messages begin
+when the earlier one is delivered: who could not be told of the first is not told twice of it afterwards.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ def announce(occasion: Occasion) -> tuple[Alert, list[Notification]]:
     told = {known.receiver: known for known in occasion.alert.told}
     sent = []
     for receiver, kind, reason in _due(occasion):
-        told[receiver] = _told(occasion, receiver, told.get(receiver), kind)
-        sequence = told[receiver].updates if kind is NotificationKind.UPDATE else told[receiver].pages
+        known = _told(occasion, receiver, told.get(receiver), kind)
+        sequence = known.updates if kind is NotificationKind.UPDATE else known.pages
         sent.append(_notification(occasion, receiver, kind, sequence, reason))
+        told[receiver] = dataclasses.replace(known, awaits=sent[-1].key)
     return (replace(occasion.alert, told=tuple(told.values())) if sent else occasion.alert), sent
 
 
@@ -123,11 +125,11 @@ def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[
     if occasion.explained:
         return None
     fresh = _fresh(occasion, known)
-    if fresh and occasion.at >= known.at + destination.group_interval:
+    if fresh and known.rested(occasion.at, destination.group_interval):
         return NotificationKind.UPDATE, f"{len(fresh)} more {'effect' if len(fresh) == 1 else 'effects'}"
     if alert.ack is not None or destination.repeat_interval is None:
         return None
-    if occasion.at >= known.at + destination.repeat_interval:
+    if known.rested(occasion.at, destination.repeat_interval):
         lasts = format_duration(occasion.at - alert.starts_at)
         return NotificationKind.FIRING, f"still firing after {lasts}"
     return None

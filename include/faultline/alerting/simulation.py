@@ -125,6 +125,7 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
             watermark=at - plan.allowed_lateness,
             silences=plan.silences,
             acks=desk.acks(memory, at),
+            delivered=mail.take_receipts(),
         )
         terms |= {term.alert: term for term in evaluation.terms}
         transitions += evaluation.transitions
@@ -183,11 +184,19 @@ class _Mail:
     outages: Sequence[Outage]
     delivered: list[Delivery] = field(default_factory=list)
     queue: list[Notification] = field(default_factory=list)
+    receipts: dict[str, datetime] = field(default_factory=dict)
+
+    def take_receipts(self) -> dict[str, datetime]:
+        """What was taken since the last call, and when."""
+        taken, self.receipts = self.receipts, {}
+        return taken
 
     def send(self, notifications: Sequence[Notification], at: datetime) -> None:
         self.queue = _without_superseded([*self.queue, *notifications])
         down = {each.receiver for each in self.outages if each.start <= at < each.end}
-        self.delivered += [Delivery(at, each) for each in self.queue if each.receiver not in down]
+        taken = [each for each in self.queue if each.receiver not in down]
+        self.delivered += [Delivery(at, each) for each in taken]
+        self.receipts |= {each.key: at for each in taken}
         self.queue = [each for each in self.queue if each.receiver in down]
 
 

@@ -47,7 +47,10 @@ class Evaluator:
         else:
             new, self.mark = self.database.new_counts(topics, self.mark)
         silences, acks = self.database.interventions(at)
-        evaluation = evaluate(memory, new, at=at, watermark=watermark, silences=silences, acks=acks)
+        delivered = self.database.deliveries(memory.awaited, at)
+        evaluation = evaluate(
+            memory, new, at=at, watermark=watermark, silences=silences, acks=acks, delivered=delivered
+        )
         self._memory = memory
         return evaluation
 

@@ -274,6 +274,16 @@ class Database:
         self._checkpoint("outbox:turn")
         return turn
 
+    def deliveries(self, keys: Collection[str], at: datetime) -> dict[str, datetime]:
+        """When each of the messages was first delivered to a target, or given up for all of them.
+
+        Left out while it is on its way. What is sent to no target at all counts as delivered at ``at``.
+        """
+        if not keys:
+            return {}
+        with reading(self._engine) as connection:
+            return outbox.deliveries(connection, keys, at)
+
     def requeue_dead(self, at: datetime, keys: Sequence[str] = (), target: str | None = None) -> int:
         """Make dead notifications due again, those of ``keys`` (all when empty) and of the target; how many."""
         with writing(self._engine) as connection:

@@ -7,12 +7,12 @@ change before it writes; on PostgreSQL row locks and compare-and-set updates do 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -28,6 +28,11 @@ from sqlalchemy.exc import (
 )
 
 from faultline.errors import PermanentError, TransientError
+
+Value = TypeVar("Value")
+
+# Databases limit the values of one statement.
+AT_ONCE = 500
 
 _CONNECT_SECONDS = 10
 _WRITE = "faultline_write"
@@ -143,6 +148,11 @@ def _prepare_postgres(lock_wait: timedelta, connection: Any, _record: Any) -> No
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
         cursor.execute("SET timezone = 'UTC'")
     connection.commit()
+
+
+def batched(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
+    """The values in portions of at most ``size``."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Any:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from faultline.adapters.database.connect import insert_or_ignore, upsert
+from faultline.adapters.database.connect import AT_ONCE, batched, insert_or_ignore, upsert
 from faultline.adapters.database.tables import (
     UtcDateTime,
     count_batches,
@@ -42,8 +42,6 @@ from faultline.model import ErrorCount, Labels, LateCount, OffsetRange, TopicPar
 
 # So many batches may be committed before one that began before them.
 _OVERTAKING = 500
-# Databases limit the values of one statement.
-_AT_ONCE = 500
 
 _PARTITION = (positions.c.topic, positions.c.topic_id, positions.c.partition)
 
@@ -124,8 +122,7 @@ def new_counts(connection: Connection, topics: Collection[str], mark: BatchMark)
         return [], mark
     rows: list[ErrorCount] = []
     ordered = sorted(fresh)
-    for start in range(0, len(ordered), _AT_ONCE):
-        some = ordered[start : start + _AT_ONCE]
+    for some in batched(ordered, AT_ONCE):
         chosen = (
             select(counts, counts.c.count.label("total"), label_sets.c.labels)
             .join(label_sets, label_sets.c.id == counts.c.label_set)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from faultline.adapters.database import interventions, outbox
-from faultline.adapters.database.connect import upsert
+from faultline.adapters.database.connect import AT_ONCE, batched, upsert
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.stored import ALERT, SUPPRESSION, TRANSITION, to_json
 from faultline.adapters.database.tables import (
@@ -25,9 +25,6 @@ from faultline.adapters.database.tables import (
 from faultline.alerting.alerts import Alert, Evaluation, Suppression, Term
 from faultline.errors import Superseded
 from faultline.model import AlertKey, Labels, Transition
-
-# Databases limit the values of one statement.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def record_evaluation(
     _hold(connection, lease, evaluation, mark)
     checkpoint("evaluation:lease")
     _put(connection, alerts, [_alert_row(alert) for alert in evaluation.changed])
-    for some in batched(evaluation.forgotten, _AT_ONCE):
+    for some in batched(evaluation.forgotten, AT_ONCE):
         connection.execute(update(alerts).where(alerts.c.episode.in_(some)).values(live=False))
     checkpoint("evaluation:alerts")
     _put(connection, terms, [_term_row(term) for term in evaluation.terms])
@@ -132,11 +129,6 @@ def _hold(connection: Connection, lease: Lease, evaluation: Evaluation, mark: Ba
         raise Superseded(
             f"{lease.holder} no longer holds {lease.name!r}: someone took it over after token {lease.token}"
         )
-
-
-def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The values in portions of at most ``size``."""
-    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def _put(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:

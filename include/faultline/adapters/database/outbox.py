@@ -7,14 +7,14 @@ a resolve cannot overtake its firing, whatever fails in between.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy import literal as const
 
-from faultline.adapters.database.connect import insert_or_ignore
+from faultline.adapters.database.connect import AT_ONCE, batched, insert_or_ignore
 from faultline.adapters.database.stored import NOTIFICATION, to_json
 from faultline.adapters.database.tables import outbox
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent
@@ -128,6 +128,27 @@ def record_delivery(connection: Connection, leased: Leased, outcome: Outcome, at
     }
     values |= {"due_at": outcome.not_before} if outcome.not_before else {"finished_at": at}
     return connection.execute(update(outbox).where(*where).values(values)).rowcount == 1
+
+
+def deliveries(connection: Connection, keys: Collection[str], at: datetime) -> dict[str, datetime]:
+    """When each of the messages was first delivered, or given up for the last target; ``at`` without any target."""
+    found: dict[str, list[Any]] = {key: [] for key in keys}
+    for some in batched(list(keys), AT_ONCE):
+        columns = (outbox.c.key, outbox.c.state, outbox.c.finished_at)
+        for row in connection.execute(select(*columns).where(outbox.c.key.in_(some))):
+            found.setdefault(row.key, []).append(row)
+    times = {key: _delivered_at(rows, at) for key, rows in found.items()}
+    return {key: time for key, time in times.items() if time is not None}
+
+
+def _delivered_at(rows: Sequence[Any], at: datetime) -> datetime | None:
+    delivered: list[datetime] = [row.finished_at for row in rows if row.state == OutboxState.DELIVERED]
+    if delivered:
+        return min(delivered)
+    if any(row.finished_at is None for row in rows):
+        return None
+    given_up: list[datetime] = [row.finished_at for row in rows]
+    return max(given_up, default=at)
 
 
 def give_back(connection: Connection, unsent: Sequence[Leased], at: datetime) -> None:
