@@ -45,7 +45,10 @@ def effect(rule: str, *causes: Alert, ago: int = 11, **more: str) -> Alert:
 
 
 def message(alert: Alert, receiver: str) -> Notification:
-    summary = AlertSummary(alert.key, alert.state, alert.starts_at, None, alert.count, "20 in 5m")
+    annotations = {"summary": "30 lost", "runbook_url": "https://wiki.example/db"}
+    summary = AlertSummary(
+        alert.key, alert.state, alert.starts_at, None, alert.count, "20 in 5m", annotations=annotations
+    )
     return Notification(alert.episode, receiver, NotificationKind.FIRING, 1, "over", AT, summary)
 
 
@@ -65,7 +68,7 @@ def test_an_effect_is_folded_under_its_root(client: TestClient, remember: Rememb
     payments = effect("PaymentErrors", root, ago=11)
     remember(root, payments, effect("CheckoutFailed", root, payments, ago=10))
     page = shown(client)
-    assert "DbDown critical environment prod records 30 for 12m" in page
+    assert "DbDown critical firing environment prod records 30 for 12m" in page
     assert "explains 2 alerts 2 suppressed 1,000 records" in page
     assert page.index("DbDown said no") < page.index("PaymentErrors") < page.index("CheckoutFailed")
     assert page.count("environment prod") == 1
@@ -74,29 +77,28 @@ def test_an_effect_is_folded_under_its_root(client: TestClient, remember: Rememb
 def test_the_row_of_an_effect_says_which_causes_keep_it_quiet(client: TestClient, remember: Remember) -> None:
     root = firing()
     remember(root, effect("CheckoutFailed", root))
-    assert "suppressed explained by DbDown{environment=&#34;prod&#34;}" in shown(client)
+    assert "suppressed records 500 for 11m explained by DbDown{environment=&#34;prod&#34;}" in shown(client)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"state": AlertState.PENDING}, "pending has been over its threshold for too short a time"),
-        ({"state": AlertState.HELD, "held_since": AT}, "held waits for its possible cause since 2026-11-22 13:00:00"),
+        ({"state": AlertState.PENDING}, "has been over its threshold for too short a time"),
+        ({"state": AlertState.HELD, "held_since": AT}, "waits for its possible cause since 2026-11-22 13:00:00"),
         (
             {"state": AlertState.ACKED, "ack": Ack("e", "alice", AT, "on it")},
-            "acknowledged somebody has taken it on; it is not sent again by alice since 2026-11-22 13:00:00 UTC"
-            " saying on it",
+            "somebody has taken it on; it is not sent again by alice since 2026-11-22 13:00:00 UTC “on it”",
         ),
         (
             {"state": AlertState.RECOVERING, "recovering_until": AT + MINUTE},
-            "recovering its cause is over and it may be on its way out until 2026-11-22 13:01:00 UTC",
+            "its cause is over and it may be on its way out until 2026-11-22 13:01:00 UTC",
         ),
         (
             {"state": AlertState.SUPPRESSED, "mute": MuteReason.MUTE_TIME},
-            "suppressed muted at this time of the week",
+            "muted at this time of the week",
         ),
         ({"causes": (Cause(AlertKey("DbDown", Labels()), "gone", ()),)}, "is not sent again: DbDown"),
-        ({}, "firing and nobody has been told yet"),
+        ({}, "Nobody has been told yet."),
     ],
     ids=["pending", "held", "acked", "recovering", "mute time", "told before its cause", "untold"],
 )
@@ -118,7 +120,7 @@ def test_a_silenced_alert_names_the_silence(client: TestClient, database: Databa
         )
     )
     remember(replace(firing(), state=AlertState.SUPPRESSED, mute=MuteReason.SILENCE))
-    assert "suppressed silenced by bob saying new disks until 2026-11-22 13:01:00 UTC" in shown(client)
+    assert "silenced by bob “new disks”" in shown(client)
 
 
 def test_a_row_says_what_became_of_the_message_at_each_receiver(client: TestClient, remember: Remember) -> None:
@@ -196,3 +198,27 @@ def test_alerts_that_became_each_others_cause_are_both_shown() -> None:
     ways = [Cause(each.key, each.episode, ()) for each in (one, two)]
     turned = [replace(one, causes=(ways[1],)), replace(two, causes=(ways[0],))]
     assert [alert.key.rule for _, alert in nested(root, turned)] == ["One", "Two"]
+
+
+def test_a_root_shows_what_its_message_said(client: TestClient, remember: Remember) -> None:
+    root = firing()
+    remember(root, messages=(message(root, "ops"),))
+    page = client.get("/now").text
+    assert '<p class="summary">30 lost</p>' in page
+    assert 'href="https://wiki.example/db" target="_blank" rel="noopener noreferrer"' in page
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "//evil.test", "data:text/html,x", "wiki"])
+def test_a_runbook_that_is_no_web_address_is_no_link(client: TestClient, remember: Remember, address: str) -> None:
+    root = firing()
+    told = message(root, "ops")
+    told = replace(told, alert=replace(told.alert, annotations={"runbook_url": address}))
+    remember(root, messages=(told,))
+    assert "Runbook" not in client.get("/now").text
+
+
+def test_the_address_of_an_alert_that_is_over_says_so(client: TestClient, remember: Remember) -> None:
+    alert = replace(firing(), state=AlertState.RESOLVED, ends_at=AT - MINUTE)
+    remember(alert)
+    page = shown(client, episode=alert.episode)
+    assert "began 2026-11-22 12:48:00 UTC , ended 2026-11-22 12:59:00 UTC , 30 records" in page

@@ -24,13 +24,18 @@ def find_to_ack(alerts: Iterable[Alert], text: str) -> Alert:
     if not meant:
         rule = parse_alert(text).rule
         raise PermanentError(f"no alert {text!r} goes on{nearest(rule, {alert.key.rule for alert in live} - {rule})}")
-    sounding = [alert for alert in meant if alert.sounding]
-    if not sounding:
-        raise PermanentError(f"{meant[0].key} is {meant[0].state}: only what fires can be acknowledged")
+    sounding = [alert for alert in meant if alert.sounding] or [sounding_only(meant[0])]
     if len(sounding) > 1:
         names = ", ".join(str(alert.key) for alert in sounding[:_MOST]) + (" …" if len(sounding) > _MOST else "")
         raise PermanentError(f"{text!r} means {len(sounding)} alerts that fire, name one: {names}")
     return sounding[0]
+
+
+def sounding_only(alert: Alert) -> Alert:
+    """The alert; PermanentError when receivers are not told of it."""
+    if not alert.sounding:
+        raise PermanentError(f"{alert.key} is {alert.state}: only what fires can be acknowledged")
+    return alert
 
 
 def _meant(live: list[Alert], text: str) -> list[Alert]:

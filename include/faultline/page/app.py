@@ -84,7 +84,8 @@ def _say_errors(app: FastAPI, page: Page) -> None:
         return _problem(request, page, error.status_code, str(error.detail), login)
 
     def fail(request: Request, error: FaultlineError) -> Response:
-        return _problem(request, page, 503 if isinstance(error, TransientError) else 500, str(error))
+        refused = 500 if request.method in SAFE_METHODS else 409
+        return _problem(request, page, 503 if isinstance(error, TransientError) else refused, str(error))
 
     def misread(request: Request, error: RequestValidationError) -> Response:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())

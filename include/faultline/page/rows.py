@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from faultline.adapters.database import Message
 from faultline.alerting.alerts import Alert, MuteReason
 from faultline.alerting.silences import Silence, silenced_by
-from faultline.model import AlertKey, AlertState
-
-# Faultline's own, shown elsewhere in the row.
-_NOT_SHOWN = frozenset({"alertname", "severity"})
+from faultline.model import Ack, AlertKey, AlertState, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +25,51 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An alert as it is shown; ``depth`` counts from its root, ``labels`` are those that nothing above it has."""
+    """An alert as it is shown; ``depth`` counts from its root, ``labels`` are those that nothing above it has.
+
+    ``annotations`` are those of its latest message.
+    """
 
     alert: Alert
     labels: Mapping[str, str]
     quiet: Quiet | None
     told: tuple[Message, ...]
+    annotations: Mapping[str, str]
     depth: int = 0
 
-
-def make_row(
-    alert: Alert,
-    *,
-    above: Mapping[str, str],
-    messages: Iterable[Message],
-    silences: Sequence[Silence],
-    at: datetime,
-    depth: int = 0,
-) -> Row:
-    """The row of an alert under something that has the labels ``above``; ``messages`` newest first."""
-    latest: dict[str, Message] = {}
-    for message in messages:
-        latest.setdefault(message.target, message)
-    return Row(alert, own_labels(alert.labels, above), quiet(alert, silences, at), tuple(latest.values()), depth)
+    @property
+    def runbook(self) -> str:
+        """Where its runbook is; empty when its annotation has no address a browser should open."""
+        address = self.annotations.get("runbook_url", "")
+        return address if urlsplit(address).scheme in ("http", "https") else ""
 
 
-def own_labels(labels: Mapping[str, str], above: Mapping[str, str]) -> dict[str, str]:
-    """The labels without those that are shown elsewhere."""
-    return {name: value for name, value in labels.items() if name not in _NOT_SHOWN and above.get(name) != value}
+@dataclass(frozen=True)
+class Knowledge:
+    """What rows are made of: messages by episode, newest first; silences in force; what waits to be heard."""
+
+    alerts: Mapping[str, Alert]
+    messages: Mapping[str, Sequence[Message]]
+    last: Mapping[str, Notification]
+    silences: Sequence[Silence]
+    acks: Mapping[str, Ack]
+    at: datetime
+
+    def row(self, alert: Alert, above: Mapping[str, str], depth: int = 0) -> Row:
+        """The row of an alert under something that has the labels ``above``."""
+        latest: dict[str, Message] = {}
+        for message in self.messages.get(alert.episode, ()):
+            latest.setdefault(message.target, message)
+        waiting = self.acks.get(alert.episode) if alert.state is AlertState.FIRING else None
+        why = Quiet("ack_waits", _said(waiting)) if waiting else quiet(alert, self.silences, self.at)
+        last = self.last.get(alert.episode)
+        annotations = last.alert.annotations if last else {}
+        return Row(alert, below(above, alert.labels), why, tuple(latest.values()), annotations, depth)
+
+
+def below(above: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels without those that are shown above them."""
+    return {name: value for name, value in labels.items() if above.get(name) != value}
 
 
 def quiet(alert: Alert, silences: Sequence[Silence], at: datetime) -> Quiet | None:
@@ -66,7 +81,7 @@ def quiet(alert: Alert, silences: Sequence[Silence], at: datetime) -> Quiet | No
         case AlertState.HELD:
             return Quiet("held", {"since": alert.held_since})
         case AlertState.ACKED if alert.ack is not None:
-            return Quiet("acked", {"by": alert.ack.by, "since": alert.ack.at, "comment": alert.ack.comment})
+            return Quiet("acked", _said(alert.ack))
         case AlertState.RECOVERING:
             return Quiet("recovering", {"since": alert.recovering_from, "until": alert.recovering_until}, causes[:1])
         case AlertState.SUPPRESSED:
@@ -74,6 +89,10 @@ def quiet(alert: Alert, silences: Sequence[Silence], at: datetime) -> Quiet | No
         case AlertState.FIRING if causes:
             return Quiet("told_before_cause", {}, causes[:1])
     return None
+
+
+def _said(ack: Ack) -> dict[str, Any]:
+    return {"by": ack.by, "since": ack.at, "comment": ack.comment}
 
 
 def _suppressed(alert: Alert, causes: tuple[AlertKey, ...], silences: Sequence[Silence], at: datetime) -> Quiet:

@@ -26,7 +26,7 @@ from faultline.adapters.database import (
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
-from faultline.adapters.database.glance import Message, Outline
+from faultline.adapters.database.glance import Kept, Message, Outline
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
@@ -37,7 +37,7 @@ from faultline.dispatch.story import History
 from faultline.errors import Fault
 from faultline.model import Ack, ErrorCount, LateCount, Notification, OffsetRange, TopicPartition
 
-__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Lease", "Message", "Outline", "RuleVersion"]
+__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Kept", "Lease", "Message", "Outline", "RuleVersion"]
 
 
 def ignore(_step: str) -> None:
@@ -310,6 +310,16 @@ class Database:
         """The latest messages about these episodes, newest first, without their texts."""
         with reading(self._engine) as connection:
             return glance.messages_of(connection, episodes, limit)
+
+    def last_notifications(self, episodes: Collection[str]) -> dict[str, Notification]:
+        """The latest message about each of these episodes, to whomever."""
+        with reading(self._engine) as connection:
+            return glance.last_notifications(connection, episodes)
+
+    def kept_since(self, since: datetime, limit: int) -> list[Kept]:
+        """What was kept back since then, or still is: the latest of it, newest first."""
+        with reading(self._engine) as connection:
+            return glance.kept_since(connection, since, limit)
 
     def counted(self) -> list[Counted]:
         """How far every partition is counted."""

@@ -1,4 +1,4 @@
-"""Alerts as a list shows them: outlines of many, the whole of a few, and who was told of these."""
+"""Alerts as a list shows them: outlines of many, the whole of a few, who was told of these, and what was kept back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from faultline.adapters.database.stored import ALERT
-from faultline.adapters.database.tables import alerts, outbox
-from faultline.alerting.alerts import Alert
+from faultline.adapters.database.stored import ALERT, NOTIFICATION, SUPPRESSION
+from faultline.adapters.database.tables import alerts, outbox, suppressions
+from faultline.alerting.alerts import Alert, Suppression
 from faultline.dispatch.delivery import OutboxState
-from faultline.model import AlertState, NotificationKind
+from faultline.model import AlertState, Notification, NotificationKind
 
 _OUTLINE = [
     alerts.c[name] for name in ("episode", "rule", "state", "starts_at", "root", "severity", "labels", "records")
@@ -49,6 +49,14 @@ class Message:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stretch of time in which an episode was kept from receivers, and the labels of its alert."""
+
+    labels: dict[str, str]
+    suppression: Suppression
+
+
 def live_outlines(connection: Connection, limit: int) -> list[Outline]:
     """What the last recorded evaluation remembered, also what has ended; the newest of it where it is too much."""
     return _outlines(connection, alerts.c.live, limit)
@@ -72,6 +80,25 @@ def messages_of(connection: Connection, episodes: Collection[str], limit: int) -
         select(*columns).where(outbox.c.episode.in_(episodes)).order_by(outbox.c.id.desc()).limit(limit)
     )
     return [_message(row) for row in rows]
+
+
+def last_notifications(connection: Connection, episodes: Collection[str]) -> dict[str, Notification]:
+    """The latest message about each of these episodes, to whomever."""
+    newest = select(func.max(outbox.c.id)).where(outbox.c.episode.in_(episodes)).group_by(outbox.c.episode)
+    rows = connection.execute(select(outbox.c.episode, outbox.c.body).where(outbox.c.id.in_(newest)))
+    return {episode: NOTIFICATION.validate_json(body) for episode, body in rows}
+
+
+def kept_since(connection: Connection, since: datetime, limit: int) -> list[Kept]:
+    """What was kept back since then, or still is: the latest of it, newest first."""
+    rows = connection.execute(
+        select(alerts.c.labels, suppressions.c.body)
+        .join(alerts, alerts.c.episode == suppressions.c.episode)
+        .where(or_(suppressions.c.starts_at >= since, suppressions.c.ends_at.is_(None)))
+        .order_by(suppressions.c.starts_at.desc(), suppressions.c.episode)
+        .limit(limit)
+    )
+    return [Kept(json.loads(labels), SUPPRESSION.validate_json(body)) for labels, body in rows]
 
 
 def _outlines(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Outline]:

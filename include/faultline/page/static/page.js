@@ -74,11 +74,13 @@ const busy = (live) =>
   (!getSelection().isCollapsed && live.contains(getSelection().anchorNode)) ||
   (live.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
 
-async function refresh(live) {
+const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
+
+async function refresh(live, whatever = false) {
   const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
   if (!answer.ok) throw new Error(answer.statusText);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-refresh]");
-  if (!fresh || busy(live)) return;
+  const fresh = (await parsed(answer)).querySelector("[data-refresh]");
+  if (!fresh || (busy(live) && !whatever)) return;
   const kept = place();
   const [x, y] = [scrollX, scrollY];
   live.replaceChildren(...fresh.childNodes);
@@ -97,7 +99,37 @@ async function keepFresh(live) {
   }
 }
 
+// A change made from a list leaves one where one is; what went wrong with it is a page of its own.
+async function stay(event) {
+  const form = event.target;
+  if (!form.matches("form[data-stay]")) return;
+  event.preventDefault();
+  const live = form.closest("[data-refresh]");
+  const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
+  if (!answer.ok) return document.body.replaceWith((await parsed(answer)).body);
+  form.closest("details")?.removeAttribute("open");
+  await refresh(live, true);
+}
+
+// What is previewed follows what is typed; nothing can be set by it before it does.
+function preview(form) {
+  let waiting;
+  form.addEventListener("input", () => {
+    const shown = document.getElementById(form.dataset.preview);
+    for (const button of shown.querySelectorAll("button")) button.disabled = true;
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const query = new URLSearchParams(new FormData(form)).toString();
+      const answer = await fetch(`${form.action.split("?")[0]}?${query}`, { headers: { accept: "text/html" } });
+      const fresh = answer.ok && (await parsed(answer)).getElementById(shown.id);
+      if (fresh && query === new URLSearchParams(new FormData(form)).toString()) shown.replaceChildren(...fresh.childNodes);
+    }, 300);
+  });
+}
+
+document.addEventListener("submit", stay);
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("form[data-preview]").forEach(preview);
   charts().forEach(draw);
   document.querySelectorAll("[data-refresh]").forEach(keepFresh);
   for (const form of document.querySelectorAll("form.filters")) {

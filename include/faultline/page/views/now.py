@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Form, HTTPException, Query, Response
 
 from faultline.adapters.database import Evaluated, Message
+from faultline.alerting.acks import sounding_only
 from faultline.alerting.alerts import Alert
 from faultline.alerting.matchers import Matcher, parse_matchers
-from faultline.alerting.silences import Silence
-from faultline.model import AlertState
-from faultline.page.asked import AskedNow
-from faultline.page.rows import Row, make_row, own_labels
+from faultline.alerting.rules import Rules
+from faultline.model import Ack, AlertState
+from faultline.page.asked import Asked, AskedNow
+from faultline.page.inforce import rules_in_force
+from faultline.page.rows import Knowledge, Row
 from faultline.page.trees import ENDED, Filter, Group, Tree, count_states, grouped, plant, prune
+from faultline.page.views import silences
 from faultline.steps.alerts import LEASE
 
 NAME = "now"
 router = APIRouter()
+router.include_router(silences.router)
 
 # More alerts than these are not looked at, and the page says so.
 MOST = 20_000
@@ -76,16 +80,17 @@ def now(
     pages = max(-(-len(trees) // TREES), 1)
     here = trees[(min(page, pages) - 1) * TREES :][:TREES]
     evaluated = asked.database.evaluated(LEASE)
+    rules = rules_in_force(asked.database, evaluated)
     query = {"state": [*(state or ())], "severity": severity, "q": q, "episode": episode}
     return asked.render(
         "now.html.j2",
-        groups=_shown(asked, grouped(here), first=effects, most=EFFECTS_ALONE if episode else EFFECTS),
+        groups=_shown(asked, grouped(here), rules, effects, EFFECTS_ALONE if episode else EFFECTS),
         counts=dict(count_states(planted)),
         severities=sorted({each.severity for each in outlines if each.severity}),
         states=STATES,
         query=query,
         fault=fault,
-        found=len(trees),
+        over=asked.database.alerts_of([episode]).get(episode) if episode and not trees else None,
         page=min(page, pages),
         pages=pages,
         most=MOST if len(outlines) == MOST else None,
@@ -94,42 +99,35 @@ def now(
     )
 
 
-def _shown(asked: AskedNow, groups: Sequence[Group], *, first: int, most: int) -> list[ShownGroup]:
+def _shown(asked: Asked, groups: Sequence[Group], rules: Rules | None, first: int, most: int) -> list[ShownGroup]:
     """The groups with what is known of the alerts that are shown."""
-    visible = {
-        outline.episode
-        for group in groups
-        for tree in group.trees
-        for outline in (tree.root, *tree.effects[first : first + most])
-    }
-    alerts = asked.database.alerts_of(visible)
+    roots = {tree.root.episode for group in groups for tree in group.trees}
+    effects = (each for group in groups for tree in group.trees for each in tree.effects[first : first + most])
+    visible = roots | {outline.episode for outline in effects}
     messages: dict[str, list[Message]] = {}
     for message in asked.database.messages_of(visible, _MESSAGES):
         messages.setdefault(message.episode, []).append(message)
-    silences = [stored.silence for stored in asked.database.silences(asked.at)]
-    return [_show_group(group, alerts, messages, silences, asked.at, first, most) for group in groups]
+    silences, acks = asked.database.interventions(asked.at)
+    knowledge = Knowledge(
+        alerts=asked.database.alerts_of(visible),
+        messages=messages,
+        last=asked.database.last_notifications(roots),
+        silences=[*(rules.file.silences if rules else ()), *silences],
+        acks={ack.episode: ack for ack in acks},
+        at=asked.at,
+    )
+    return [_show_group(group, knowledge, first, most) for group in groups]
 
 
-def _show_group(
-    group: Group,
-    alerts: Mapping[str, Alert],
-    messages: Mapping[str, Sequence[Message]],
-    silences: Sequence[Silence],
-    at: datetime,
-    first: int,
-    most: int,
-) -> ShownGroup:
-    def row(alert: Alert, above: Mapping[str, str], depth: int = 0) -> Row:
-        said = messages.get(alert.episode, ())
-        return make_row(alert, above=above, messages=said, silences=silences, at=at, depth=depth)
-
+def _show_group(group: Group, known: Knowledge, first: int, most: int) -> ShownGroup:
     shown = []
     for tree in group.trees:
-        if root := alerts.get(tree.root.episode):  # what ended since the outlines were read is left out
-            effects = [alerts[each.episode] for each in tree.effects[first : first + most] if each.episode in alerts]
-            rows = tuple(row(effect, root.labels, depth) for depth, effect in nested(root, effects))
-            shown.append(ShownTree(tree, row(root, group.shared), rows, first))
-    return ShownGroup(group.rule, own_labels(group.shared, {}), tuple(shown))
+        if root := known.alerts.get(tree.root.episode):  # what was deleted since the outlines were read is left out
+            found = (known.alerts.get(each.episode) for each in tree.effects[first : first + most])
+            effects = nested(root, [effect for effect in found if effect])
+            rows = tuple(known.row(effect, root.labels, depth) for depth, effect in effects)
+            shown.append(ShownTree(tree, known.row(root, group.shared), rows, first))
+    return ShownGroup(group.rule, group.shared, tuple(shown))
 
 
 def nested(root: Alert, effects: Sequence[Alert]) -> list[tuple[int, Alert]]:
@@ -148,6 +146,17 @@ def nested(root: Alert, effects: Sequence[Alert]) -> list[tuple[int, Alert]]:
     # Rules that were turned round meanwhile can have made two alerts each other's cause: none of them is lost.
     shown = {effect.episode for _, effect in found}
     return [*found, *((1, effect) for effect in effects if effect.episode not in shown)]
+
+
+@router.post("/ack")
+def acknowledge(asked: AskedNow, episode: Annotated[str, Form()], comment: Annotated[str, Form()] = "") -> Response:
+    """Take an alert on: it is not sent again, and whoever was told hears who has it."""
+    alert = asked.database.alerts_of([episode]).get(episode)
+    if alert is None:
+        raise HTTPException(404)
+    if sounding_only(alert).ack is None:
+        asked.database.add_ack(Ack(episode, asked.by, asked.at, comment.strip()))
+    return asked.go("/now", episode=episode)
 
 
 def _read_matchers(text: str) -> tuple[tuple[Matcher, ...], str]:
