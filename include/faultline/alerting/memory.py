@@ -75,17 +75,21 @@ class Memory:
             tallies = memory.tallies.of.get(term.alert.rule)
             if tallies is not None:
                 tallies[term.alert] = Tally(novel_at=term.novel_at, seen_at=term.seen_at, noted_at=term.seen_at)
-        memory.tallies.restore(counts)
+        memory.learn(counts)
         for alert in sorted(alerts, key=lambda alert: alert.starts_at):
             memory.put(alert)
-        for name in set(memory.tallies.of) - set(memory.watched):
-            for tally in memory.tallies.of[name].values():
-                tally.novel_at = None
         live = {alert.episode for alert in memory.alerts.values() if alert.live}
         memory.explained = {
             alert.episode for alert in memory.alerts.values() if any(cause.episode in live for cause in alert.causes)
         }
         return memory
+
+    def learn(self, counts: Iterable[ErrorCount]) -> None:
+        """Count what was before; what a rule that is not watched yet finds in it is known, not new."""
+        self.tallies.restore(counts)
+        for name in set(self.tallies.of) - set(self.watched):
+            for tally in self.tallies.of[name].values():
+                tally.novel_at = None
 
     def put(self, alert: Alert) -> None:
         """Remember the alert as it is now."""

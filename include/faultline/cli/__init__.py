@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from faultline.cli import (
     ack,
     archive,
+    backtest,
     importing,
     operate,
     proof,
@@ -29,7 +30,21 @@ from faultline.cli import (
 )
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Archive logs, count errors, page for the cause.")
-for commands in (operate, rules, importing, archive, proof, search, replay, sending, silence, ack, why, upkeep):
+for commands in (
+    operate,
+    rules,
+    backtest,
+    importing,
+    archive,
+    proof,
+    search,
+    replay,
+    sending,
+    silence,
+    ack,
+    why,
+    upkeep,
+):
     app.add_typer(commands.app)
 
 
