@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,16 +16,18 @@ from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
 from faultline.alerting.alerts import Evaluation
 from faultline.alerting.rules import Rules, load_rules
+from faultline.errors import PermanentError
 from faultline.model import Interval, Transition, utc_now
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
 from faultline.steps.archive import append_group
 from faultline.steps.archive_plan import plan_archive_run
-from faultline.steps.backtest import plan_backtest, replay
+from faultline.steps.backtest import plan_backtest, replay, run_backtest
 from faultline.steps.counts import count_topic
 from faultline.steps.evaluator import Evaluator
-from faultline.testing.records import NOON
+from faultline.testing.records import NOON, raw_table
 from faultline.topicfile import load_topics
+from tests.archive.search.brute import append
 
 BUCKET = timedelta(seconds=10)
 SECONDS = 420
@@ -146,3 +149,72 @@ def test_a_backtest_decides_what_was_decided_live(settings: Settings, source: Ka
     assert log(again) == log(lived)
     assert keys(again) == keys(lived)
     assert [each.suppressions for each in again] == [each.suppressions for each in lived]
+
+
+@pytest.fixture
+def archived(tmp_path: Path) -> Settings:
+    """An archive of an hour of one record a minute, in a folder."""
+    values = [
+        json.dumps({"@timestamp": (NOON + timedelta(minutes=number)).isoformat(), "service": "db"}).encode()
+        for number in range(60)
+    ]
+    append(str(tmp_path / "archive"), raw_table(values), "app-logs")
+    (tmp_path / "topics.yaml").write_text("topics: [{name: app-logs}, {name: later}]")
+    return Settings(archive_url=str(tmp_path / "archive"), topics_file=tmp_path / "topics.yaml")
+
+
+def one_rule(**options: object) -> Rules:
+    rule = {"alert": "Db", "matchers": ['service="db"'], "num_events": 1, "timeframe": "1m", **options}
+    return load_rules(
+        json.dumps(
+            {"groups": [{"name": "g", "rules": [rule]}], "route": {"receiver": "r"}, "receivers": [{"name": "r"}]}
+        )
+    )
+
+
+def test_what_is_asked_for_is_cut_to_what_the_archive_has(archived: Settings) -> None:
+    plan = plan_backtest(archived, [one_rule()], period(NOON - timedelta(days=2), NOON + timedelta(days=2)))
+    assert plan.period == Interval(NOON, NOON + timedelta(minutes=59, seconds=10))
+    assert plan.rows == 60
+
+
+def test_it_reads_before_the_period_what_the_rules_look_back_to(archived: Settings) -> None:
+    late = period(NOON + timedelta(minutes=50), NOON + timedelta(hours=1))
+    plan = plan_backtest(archived, [one_rule(timeframe="10m")], late)
+    assert plan.period.start == late.start
+    assert plan.evaluated.interval.start < NOON + timedelta(minutes=40)
+    assert plan.learned.interval.end == plan.evaluated.interval.start
+    [log] = run_backtest(archived, [one_rule(timeframe="10m")], plan)
+    assert [(each.told, each.pages) for each in log.episodes.values()] == [(True, 0)]
+
+
+def test_rules_over_a_topic_that_is_not_in_the_archive_are_named(archived: Settings) -> None:
+    rules = [one_rule(topics=["app-logs", "later"]), one_rule(topics=["elsewhere"])]
+    plan = plan_backtest(archived, rules, period())
+    assert plan.notes == (
+        "Not read, so that rules over it see nothing: elsewhere",
+        "Not read, so that rules over it see nothing: later",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "interval", "topics", "said"),
+    [
+        (
+            {},
+            period(NOON - timedelta(days=9), NOON),
+            (),
+            "no records from 2026-11-13 12:00:00 to 2026-11-22 12:00:00 UTC",
+        ),
+        ({}, period(NOON - timedelta(days=9), NOON), (), "it has 2026-11-22 12:00:00 to 2026-11-22 12:59:00"),
+        ({"topics": ["later"]}, period(), (), "none of the topics that the rules read (later)"),
+        ({}, period(), ("later",), "there is no table at"),
+        ({}, period(), ("laterr",), "not an archived topic of"),
+    ],
+    ids=["empty period", "and what there is", "topic without a table", "named, without a table", "misspelt"],
+)
+def test_nothing_to_read_is_said(
+    archived: Settings, rule: dict[str, object], interval: Interval, topics: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(PermanentError, match=re.escape(said)):
+        plan_backtest(archived, [one_rule(**rule)], interval, topics)

@@ -111,12 +111,20 @@ def _read(path: Path) -> RulesFile:
 
 
 def _in_force(settings: Settings) -> RulesFile:
+    """While the file is faulty, its last good version; its faults when no database has one."""
     from faultline.adapters.database import Database
     from faultline.alerting.rules import load_rules
+    from faultline.errors import ConfigurationError, FaultlineError
     from faultline.steps.last_good import in_force
 
-    with plain_errors(), Database(settings.database_url) as database:
-        return RulesFile(str(settings.rules_file), in_force(settings.rules_file, load_rules, database))
+    path = settings.rules_file
+    try:
+        with Database(settings.database_url) as database:
+            return RulesFile(str(path), in_force(path, load_rules, database))
+    except ConfigurationError:
+        raise
+    except FaultlineError:
+        return _read(path)
 
 
 def _run(settings: Settings, rules: Sequence[Rules], plan: Plan) -> list[AlertLog]:
