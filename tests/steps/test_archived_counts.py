@@ -14,13 +14,12 @@ from faultline.adapters.delta_search import SearchedTopic
 from faultline.alerting.counts import count_events, merge_counts
 from faultline.model import ErrorCount, Interval
 from faultline.records.decode import decode
-from faultline.settings import Settings
 from faultline.steps.archived_counts import ArchivedHours, count_hours, find_hours
 from faultline.testing.records import NOON, raw_table
 from faultline.topicfile import TopicConfig
 from tests.archive.search.brute import append, compact
 
-SETTINGS = Settings()
+BUCKET = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 LABELLED = TopicConfig(name="app", count_labels=("tenant",))
 AWKWARD = [b"not json", b"", b"\xff\xfe\x00", None]
@@ -56,12 +55,12 @@ def interval(start: float, end: float) -> Interval:
 
 
 def counted(archived: ArchivedHours) -> list[ErrorCount]:
-    return merge_counts(count for stretch in count_hours(archived, SETTINGS) for count in stretch.counts)
+    return merge_counts(count for stretch in count_hours(archived, BUCKET) for count in stretch.counts)
 
 
 def live(topic: TopicConfig) -> list[ErrorCount]:
-    events = decode(raw_table(VALUES), topic, event_time_span=SETTINGS.event_time_span)
-    return merge_counts(count_events(events, topic, bucket=SETTINGS.count_bucket))
+    events = decode(raw_table(VALUES), topic, event_time_span=timedelta(days=7))
+    return merge_counts(count_events(events, topic, bucket=BUCKET))
 
 
 @pytest.mark.parametrize("merged", [False, True], ids=["as appended", "merged and sorted by service"])
@@ -74,7 +73,7 @@ def test_counts_of_the_archive_are_those_made_of_the_records(archive: str, topic
 
 def test_every_hour_comes_once_also_one_without_records(archive: str) -> None:
     found = find_hours([opened(archive)], interval(30, 300.5))
-    hours = [(each.interval, sum(count.count for count in each.counts)) for each in count_hours(found, SETTINGS)]
+    hours = [(each.interval, sum(count.count for count in each.counts)) for each in count_hours(found, BUCKET)]
     ends = [(30, 60), (60, 120), (120, 180), (180, 240), (240, 300), (300, 300.5)]
     assert [span for span, _ in hours] == [interval(*each) for each in ends]
     assert [records for _, records in hours] == [4, 8, 8, 5, 0, 1]
@@ -82,7 +81,7 @@ def test_every_hour_comes_once_also_one_without_records(archive: str) -> None:
 
 def test_what_is_left_out_is_not_counted(archive: str) -> None:
     found = find_hours([opened(archive)], interval(0, 240))
-    some = count_hours(found, SETTINGS, choose=lambda rows: rows.slice(0, 0))
+    some = count_hours(found, BUCKET, choose=lambda rows: rows.slice(0, 0))
     assert [list(each.counts) for each in some] == [[], [], [], []]
 
 
@@ -97,7 +96,7 @@ def test_covered_is_from_the_first_record_to_the_last(archive: str) -> None:
 def test_progress_tells_of_every_row_that_the_plan_has(archive: str) -> None:
     compact(archive, group_rows=2)
     found, told = find_hours([opened(archive)], interval(10, 70)), list[tuple[datetime, int]]()
-    for _ in count_hours(found, SETTINGS, progress=lambda hour, rows: told.append((hour, rows))):
+    for _ in count_hours(found, BUCKET, progress=lambda hour, rows: told.append((hour, rows))):
         pass
     assert sum(rows for _, rows in told) == found.rows > 10
     assert {hour for hour, _ in told} == {NOON, NOON + 60 * MINUTE}

@@ -1,6 +1,6 @@
 """``simulate``: a stretch of time, evaluated as the live sensor would have, at once.
 
-Shared by ``faultline test`` and backtests; the live sensor calls the same ``evaluate``. Pure: the clock is the loop's.
+For ``faultline test``; backtests and the live sensor call the same ``evaluate``. Pure: the clock is the loop's.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Nothing a record holds is an error: what no parser understands is a row with ``p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,15 @@ from faultline.records.json_batches import parse_json
 from faultline.records.levels import WARNING_AND_ABOVE, normalise_levels
 from faultline.records.lines import parse_nginx, parse_text
 from faultline.records.schema import EVENT_SCHEMA, LABEL_PREFIX
+from faultline.records.source import RAW_SCHEMA
 from faultline.records.stacks import exception_type
 from faultline.records.times import in_zone, parse_times
-from faultline.topicfile import TopicConfig
+from faultline.topicfile import TopicConfig, TopicFields
 
 # Larger slices are no faster, and a record that spoils the fast way spoils it for the whole slice.
 _SLICE = 2**15
 _LINES = {"nginx": parse_nginx, "text": parse_text}
+_NO_FIELDS = TopicFields(**dict.fromkeys(TopicFields.model_fields, ()))
 # Years of four digits, in microseconds: what a folder can be named by and every reader's calendar has.
 _EARLIEST, _LATEST = -30_610_224_000_000_000, 253_402_300_799_999_999
 
@@ -54,6 +57,14 @@ def decode(raw: pa.Table, topic: TopicConfig, *, event_time_span: timedelta) -> 
     kept = {name: raw[name] for name in raw.column_names}
     schema = decoded_schema(topic)
     return pa.table([(columns | kept)[name] for name in schema.names], schema=schema)
+
+
+def read_fields(raw: pa.Table, topic: TopicConfig, names: Sequence[str]) -> dict[str, pa.Array]:
+    """Only the records' own fields of these names, as texts: what count labels of these names would be."""
+    bare = topic.model_copy(update={"fields": _NO_FIELDS, "count_labels": tuple(names)})
+    # Times do not matter: whichever is trusted, the fields are the same.
+    found = decode(raw.select(RAW_SCHEMA.names), bare, event_time_span=timedelta(0))
+    return {name: found[LABEL_PREFIX + name].combine_chunks() for name in names}
 
 
 def _slices(chunk: pa.Array) -> list[pa.Array]:

@@ -1,7 +1,7 @@
-"""The archive counted once more, hour by hour, by the parser and the counter that live records go through.
+"""The archive counted once more, hour by hour, by the counter that live records go through.
 
-Of a record the archive's event time and bytes are taken and the rest is decoded again, so that count labels which
-``topics.yaml`` names only now are there. Holds a few batches of records and the counts of some files.
+A record is counted as it was decoded when it was archived. Its count labels are read from its bytes, so that those are
+there that ``topics.yaml`` names only now. Holds a few batches of records and the counts of some files.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import pyarrow as pa
 
 from faultline.adapters.delta_search import SearchedTopic
 from faultline.alerting.backtest import Stretch
-from faultline.alerting.counts import count_events
+from faultline.alerting.counts import LABEL_COLUMNS, count_events
 from faultline.archive.search.files import ArchiveFile
 from faultline.archive.search.match import keep
 from faultline.archive.search.prune import may_match
 from faultline.archive.search.query import within
 from faultline.model import ErrorCount, Interval
-from faultline.records.decode import decode
+from faultline.records.decode import read_fields
+from faultline.records.schema import LABEL_PREFIX
 from faultline.records.source import RAW_SCHEMA
-from faultline.settings import Settings
 from faultline.topicfile import TopicConfig
 
 # Files counted at once: the storage answers one while another is decoded.
 _AHEAD = 4
 _HOUR = timedelta(hours=1)
-_COLUMNS = ("timestamp", *RAW_SCHEMA.names)
+_COLUMNS = ("timestamp", *LABEL_COLUMNS, "fingerprint", "message", "parse_error", *RAW_SCHEMA.names)
 
 # Told of each batch: the start of its hour, and how many rows were looked at.
 Progress = Callable[[datetime, int], None]
@@ -93,7 +93,7 @@ def find_hours(topics: Sequence[SearchedTopic], interval: Interval) -> ArchivedH
 
 def count_hours(
     archived: ArchivedHours,
-    settings: Settings,
+    bucket: timedelta,
     *,
     progress: Progress = lambda hour, rows: None,
     choose: Choice = _every,
@@ -102,7 +102,7 @@ def count_hours(
     waiting = deque(each for some in archived.portions.values() for each in some)
     running: deque[Future[list[ErrorCount]]] = deque()
     over = threading.Event()
-    work = _Work(archived.interval, settings, progress, choose, over)
+    work = _Work(archived.interval, bucket, progress, choose, over)
     pool = ThreadPoolExecutor(_AHEAD, "count")
     try:
         for span in hours(archived.interval):
@@ -129,7 +129,7 @@ def hours(interval: Interval) -> Iterator[Interval]:
 @dataclass(frozen=True)
 class _Work:
     interval: Interval
-    settings: Settings
+    bucket: timedelta
     progress: Progress
     choose: Choice
     over: threading.Event
@@ -146,17 +146,17 @@ class _Work:
             for rows in opened.read(group, _COLUMNS):
                 if self.over.is_set():
                     return counts
-                counts += count_rows(self.choose(keep(wanted, rows, topic)), topic, self.settings)
+                counts += count_rows(self.choose(keep(wanted, rows, topic)), topic, self.bucket)
                 self.progress(portion.file.hour.start, len(rows))
         return counts
 
 
-def count_rows(rows: pa.Table, topic: TopicConfig, settings: Settings) -> list[ErrorCount]:
-    """The counts of archived rows; they keep the event times that they are archived by."""
-    events = decode(rows.select(RAW_SCHEMA.names), topic, event_time_span=settings.event_time_span)
-    place = events.schema.get_field_index("timestamp")
-    events = events.set_column(place, events.schema.field(place), rows["timestamp"])
-    return count_events(events, topic, bucket=settings.count_bucket)
+def count_rows(rows: pa.Table, topic: TopicConfig, bucket: timedelta) -> list[ErrorCount]:
+    """The counts of archived rows."""
+    if topic.count_labels:
+        for name, column in read_fields(rows, topic, topic.count_labels).items():
+            rows = rows.append_column(LABEL_PREFIX + name, column)
+    return count_events(rows, topic, bucket=bucket)
 
 
 def _hour(time: datetime) -> datetime:

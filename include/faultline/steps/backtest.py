@@ -81,11 +81,11 @@ def replay(
     progress: Progress = lambda hour, rows: None,
 ) -> Iterator[list[Evaluation]]:
     """For each bucket what each of the rules decides at its end, those of the warm-up included."""
-    sides = [_backtest(settings, each, silences) for each in rules]
-    for stretch in count_hours(plan.learned, settings, progress=progress):
+    bucket, sides = settings.count_bucket, [_backtest(settings, each, silences) for each in rules]
+    for stretch in count_hours(plan.learned, bucket, progress=progress):
         for side in sides:
             side.learn(stretch.interval.end, stretch.counts)
-    for at, counts in buckets(count_hours(plan.evaluated, settings, progress=progress), settings.count_bucket):
+    for at, counts in buckets(count_hours(plan.evaluated, bucket, progress=progress), bucket):
         yield [side.evaluate(at, counts) for side in sides]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import reduce
 
 import pyarrow as pa
@@ -24,10 +23,8 @@ from faultline.archive.search.query import (
     conjuncts,
     leaves,
 )
-from faultline.records.decode import decode
-from faultline.records.schema import LABEL_PREFIX
-from faultline.records.source import RAW_SCHEMA
-from faultline.topicfile import TopicConfig, TopicFields
+from faultline.records.decode import read_fields
+from faultline.topicfile import TopicConfig
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _COMPARE = {
@@ -37,7 +34,6 @@ _COMPARE = {
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
-_NO_FIELDS = TopicFields(**dict.fromkeys(TopicFields.model_fields, ()))
 
 # Columns, and for the record's own fields "raw.<name>", by name; all as long as the batch.
 Columns = Mapping[str, pa.Array]
@@ -73,10 +69,7 @@ def _columns(query: Query, rows: pa.Table, topic: TopicConfig) -> dict[str, pa.A
             if name in rows.column_names and name not in columns:
                 columns[name] = as_text(rows[name].combine_chunks())
     if names := own_fields(query):
-        bare = topic.model_copy(update={"fields": _NO_FIELDS, "count_labels": tuple(names)})
-        # Times do not matter: whichever is trusted, the labels are the same.
-        found = decode(rows.select(RAW_SCHEMA.names), bare, event_time_span=timedelta(0))
-        columns |= {_own(name): found[LABEL_PREFIX + name].combine_chunks() for name in names}
+        columns |= {_own(name): column for name, column in read_fields(rows, topic, names).items()}
     return columns
 
 
