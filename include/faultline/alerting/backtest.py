@@ -36,7 +36,7 @@ class Backtest:
         self, rules: Rules, *, bucket: timedelta, allowed_lateness: timedelta, silences: Sequence[Silence] = ()
     ) -> None:
         self.rules = rules
-        self._memory = Memory.restore(rules, bucket)
+        self._memory = Memory.restore(rules, bucket, lateness=allowed_lateness)
         self._bucket, self._lateness, self._silences = bucket, allowed_lateness, silences
 
     @property
@@ -53,12 +53,12 @@ class Backtest:
     def learning(self) -> timedelta:
         """How long before the first evaluation to begin to ``learn``."""
         terms = [rule.terms_window_size for rule in self.rules.rules.values() if isinstance(rule, NewTermRule)]
-        return max(self._lateness + lookback(self.rules, self._bucket), *terms, timedelta(0))
+        return max(self._lateness + lookback(self.rules, self._bucket, self._lateness), *terms, timedelta(0))
 
     def learn(self, at: datetime, counts: Iterable[ErrorCount]) -> None:
         """Take in what was counted before ``at``: what windows look back to, which terms are known."""
         self._memory.learn(counts)
-        self._memory.tallies.forget(at - self._lateness, self._bucket)
+        self._memory.tallies.forget(at - 2 * self._lateness, self._bucket)
 
     def evaluate(self, at: datetime, counts: Iterable[ErrorCount]) -> Evaluation:
         """The evaluation at ``at``, with what was counted since the one before."""

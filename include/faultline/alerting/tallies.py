@@ -229,7 +229,7 @@ class Tallies:
                 tallies[key].forget(before)
                 if not tallies[key].starts and not _known_term(tallies[key], rule, until):
                     del tallies[key]
-                    self.touched.get(rule.alert, {}).pop(key, None)
+                    self._restored.get(rule.alert, {}).pop(key, None)
         if len(self._targets) > 100_000:
             self._targets.clear()
 

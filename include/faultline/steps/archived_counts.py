@@ -29,7 +29,7 @@ from faultline.records.source import RAW_SCHEMA
 from faultline.topicfile import TopicConfig
 
 # Files counted at once: the storage answers one while another is decoded.
-_AHEAD = 4
+_AHEAD = 2
 _HOUR = timedelta(hours=1)
 _COLUMNS = ("timestamp", *LABEL_COLUMNS, "fingerprint", "message", "parse_error", *RAW_SCHEMA.names)
 
