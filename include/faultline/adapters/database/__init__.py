@@ -22,6 +22,7 @@ from faultline.adapters.database import (
     rulebook,
     sending,
     status,
+    trends,
 )
 from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
@@ -30,14 +31,27 @@ from faultline.adapters.database.glance import Kept, Message, Outline
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
+from faultline.adapters.database.trends import Seen, Sum
 from faultline.alerting.alerts import Alert, Evaluation, Term
 from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.story import History
 from faultline.errors import Fault
-from faultline.model import Ack, ErrorCount, LateCount, Notification, OffsetRange, TopicPartition
+from faultline.model import Ack, ErrorCount, Interval, Labels, LateCount, Notification, OffsetRange, TopicPartition
 
-__all__ = ["BatchMark", "Counted", "Database", "Evaluated", "Kept", "Lease", "Message", "Outline", "RuleVersion"]
+__all__ = [
+    "BatchMark",
+    "Counted",
+    "Database",
+    "Evaluated",
+    "Kept",
+    "Lease",
+    "Message",
+    "Outline",
+    "RuleVersion",
+    "Seen",
+    "Sum",
+]
 
 
 def ignore(_step: str) -> None:
@@ -347,6 +361,38 @@ class Database:
         """The latest rows of the outbox, newest first; of these states and this target only, where given."""
         with reading(self._engine) as connection:
             return status.recent_notifications(connection, limit, states, target)
+
+    # Trends of counts.
+
+    def known_labels(self, limit: int) -> dict[str, Labels]:
+        """The label sets there ever were, by id; at most ``limit``."""
+        with reading(self._engine) as connection:
+            return trends.known_labels(connection, limit)
+
+    def reach(self, interval: Interval, most: int) -> Interval:
+        """The newest part of the interval with about ``most`` rows of counts; all of it where it has no more."""
+        with reading(self._engine) as connection:
+            return trends.reach(connection, interval, most)
+
+    def sums(
+        self,
+        interval: Interval,
+        width: timedelta,
+        sets: Collection[str] | None = None,
+        *,
+        fingerprint: str = "",
+        apart: Collection[str] | bool = False,
+    ) -> list[Sum]:
+        """Records per step of ``width`` and label set; ``apart`` tells all fingerprints apart, or these."""
+        with reading(self._engine) as connection:
+            return trends.sums(connection, interval, width, sets, fingerprint=fingerprint, apart=apart)
+
+    def seen(
+        self, interval: Interval, sets: Collection[str] | None = None, limit: int = 20
+    ) -> tuple[list[Seen], list[Seen]]:
+        """The most frequent fingerprints of the interval, and those that no count before it has, latest first."""
+        with reading(self._engine) as connection:
+            return trends.seen(connection, interval, sets, limit)
 
     # What was.
 

@@ -265,7 +265,7 @@ def _row(error: ErrorCount, label_set: str, batch: int) -> dict[str, Any]:
 def _error_count(row: Any) -> ErrorCount:
     return ErrorCount(
         bucket_start=row.bucket_start,
-        labels=_labels(row.labels),
+        labels=labels_of(row.labels),
         count=int(row.total),
         first_ts=row.first_ts,
         last_ts=row.last_ts,
@@ -285,7 +285,7 @@ def _labels_text(labels: Labels) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _labels(text: str) -> Labels:
+def labels_of(text: str) -> Labels:
     return Labels(json.loads(text))
 
 
