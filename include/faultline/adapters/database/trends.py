@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Row,
     case,
     cast,
     exists,
@@ -79,7 +81,7 @@ def sums(
     ``sets`` None are all. With ``apart`` also by fingerprint, where they are some, of these and all others together.
     """
     step = _step(connection, width).label("step")
-    which: ColumnElement[str | None] = null()
+    which: ColumnElement[Any] = null()
     if apart is True:
         which = counts.c.fingerprint
     elif apart:
@@ -127,16 +129,16 @@ def seen(
     return frequent, [_with_sample(connection, interval, sets, row) for row in connection.execute(new.limit(limit))]
 
 
-def _with_sample(connection: Connection, interval: Interval, sets: Collection[str] | None, row: object) -> Seen:
-    fingerprint, total, first, last = row  # type: ignore[misc]
+def _with_sample(connection: Connection, interval: Interval, sets: Collection[str] | None, row: Row[Any]) -> Seen:
     newest = connection.execute(
         select(counts.c.sample, label_sets.c.labels)
         .join(label_sets, label_sets.c.id == counts.c.label_set)
-        .where(counts.c.fingerprint == fingerprint, _within(interval), _among(sets))
+        .where(counts.c.fingerprint == row.fingerprint, _within(interval), _among(sets))
         .order_by(counts.c.bucket_start.desc())
         .limit(1)
     ).one()
-    return Seen(fingerprint, int(total), first, last, labels_of(newest.labels), newest.sample or "")
+    labels = labels_of(newest.labels)
+    return Seen(row.fingerprint, int(row.total), row.first, row.last, labels, newest.sample or "")
 
 
 def _within(interval: Interval) -> ColumnElement[bool]:
