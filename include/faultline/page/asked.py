@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from faultline.adapters.database import Database
 from faultline.page.access import Access, Viewer
 from faultline.page.headers import POLICY_HEADER, policy
-from faultline.page.static import CHARTS, asset
+from faultline.page.static import asset, style_ids
 from faultline.page.templates import render_page
 from faultline.page.texts import LANGUAGES, Texts, choose_language, texts_of
 from faultline.settings import Settings
@@ -94,8 +94,7 @@ class Asked:
 
     def render(self, template: str, *, charts: bool = False, status: int = 200, **values: Any) -> HTMLResponse:
         """A page of ours; ``charts`` when it has some."""
-        scripts = [self.static(CHARTS)] if charts else []
-        common = {"asked": self, "t": self.texts, "url": self.url, "scripts": scripts}
+        common = {"asked": self, "t": self.texts, "url": self.url, "charts": charts, "style_ids": style_ids}
         text = render_page(template, {**common, **values})
         return HTMLResponse(text, status, {POLICY_HEADER: policy(charts), "content-language": self.texts.language})
 

@@ -43,9 +43,12 @@ function draw(figure) {
     plot_bgcolor: "transparent",
     font: { color: colour("--soft"), family: getComputedStyle(document.body).fontFamily, size: 12 },
     margin: { l: 48, r: 16, t: 16, b: 36 },
+    modebar: { bgcolor: "transparent", color: colour("--soft"), activecolor: colour("--text") },
     hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--line"), font: { color: colour("--text") } },
   };
-  window.Plotly.react(figure, data, { ...common, ...layout, ...merged }, { displaylogo: false, responsive: true });
+  const buttons = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"];
+  const options = { displaylogo: false, responsive: true, modeBarButtons: [buttons] };
+  window.Plotly.react(figure, data, { ...common, ...layout, ...merged }, options);
 }
 
 // What a person has opened, typed, selected or scrolled to stays as it is.
