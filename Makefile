@@ -5,7 +5,7 @@ BIN := .state/venv/bin
 # Further arguments for test, test-faults, logs, demo and bench: make test ARGS="tests/alerting -x"
 ARGS ?=
 
-.PHONY: help setup up down status logs demo demo-check test test-faults bench check lock clean
+.PHONY: help setup up down status logs demo demo-check test test-faults bench screenshots check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,7 +16,11 @@ setup: ## Install everything into .state/venv (at once when nothing changed)
 demo: setup ## The whole system with the example shop, live in this terminal; Ctrl-C stops it
 	@$(PYTHON) -m dev.demo $(ARGS)
 
-demo-check: setup ## The same unattended: asserts each stage, exits 0 or 1
+demo-screenshots: setup ## Take the pictures in docs/ anew
+	@dev/chromium.sh
+	@$(PYTHON) -m dev.screenshots
+
+check: setup ## The same unattended: asserts each stage, exits 0 or 1
 	@$(PYTHON) -m dev.demo --check $(ARGS)
 
 up: setup ## Start Kafka, HDFS, PostgreSQL and Airflow and leave them running
@@ -32,6 +36,7 @@ logs: setup ## Follow the servers' logs (ARGS="kafka" for one)
 	@$(PYTHON) -m dev logs $(ARGS)
 
 test: setup ## Run all tests on real servers (ARGS="tests/dev -x" for some)
+	@dev/chromium.sh
 	@$(PYTHON) -m pytest -m "not matrix" $(ARGS)
 
 test-faults: setup ## The tests that kill, stop or suspend something, slow matrices too
@@ -39,6 +44,10 @@ test-faults: setup ## The tests that kill, stop or suspend something, slow matri
 
 bench: setup ## Measure append and count rates
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+screenshots: setup ## Take the pictures in docs/ anew
+	@dev/chromium.sh
+	@$(PYTHON) -m dev.screenshots
 
 check: setup ## Lint, format, types, import contracts, spelling
 	@$(BIN)/ruff check

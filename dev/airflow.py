@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,12 +28,16 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor")
 
 @dataclass(frozen=True, slots=True)
 class Airflow:
-    """An Airflow whose state is below ``folder``; ``environment`` is what its tasks see beside the settings."""
+    """An Airflow whose state is below ``folder``; ``environment`` is what its tasks see beside the settings.
+
+    ``users`` are names and roles; everyone's password is the name.
+    """
 
     folder: Path
     ports: Ports
     database_url: str
     environment: Mapping[str, str]
+    users: Mapping[str, str] = field(default_factory=lambda: {LOGIN[0]: "admin"})
 
     @property
     def url(self) -> str:
@@ -51,7 +55,7 @@ class Airflow:
     def prepare(self) -> None:
         """Write the login and, once for each version of Airflow, make or migrate its tables."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._passwords_file.write_text(json.dumps(dict([LOGIN])))
+        self._passwords_file.write_text(json.dumps({name: name for name in self.users}))
         self._secrets()
         done = self.folder / f"migrated-{version('apache-airflow')}"
         if not done.exists():
@@ -76,6 +80,15 @@ class Airflow:
             Program(f"airflow-{component}", (*_AIRFLOW, component), self.log(component), settings, stop_seconds=15)
             for component in COMPONENTS
         )
+
+    def api_server(self) -> Program:
+        """The component that serves the UI and the API, which is all that a page needs."""
+        return next(program for program in self.programs() if program.name == "airflow-api-server")
+
+    def serves(self) -> bool:
+        """Whether the UI and the API answer."""
+        with self.api() as api:
+            return api.health().get("metadatabase") == "healthy"
 
     def answers(self) -> bool:
         """Whether the API answers and the scheduler and the DAG processor give signs of life."""
@@ -113,7 +126,7 @@ class Airflow:
             ("DATABASE", "SQL_ALCHEMY_CONN"): self.database_url,
             ("CORE", "DAGS_FOLDER"): str(ROOT / "dags"),
             ("CORE", "PLUGINS_FOLDER"): str(ROOT / "plugins"),
-            ("CORE", "SIMPLE_AUTH_MANAGER_USERS"): f"{LOGIN[0]}:admin",
+            ("CORE", "SIMPLE_AUTH_MANAGER_USERS"): ",".join(f"{name}:{role}" for name, role in self.users.items()),
             ("CORE", "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"): str(self._passwords_file),
             ("CORE", "EXECUTION_API_SERVER_URL"): f"{self.url}/execution/",
             ("CORE", "FERNET_KEY"): keys["fernet"],

@@ -139,6 +139,7 @@ def next_steps(console: Console, stack: Stack, fault_url: str) -> None:
         "[bold]Try next[/]\n"
         f"  break the shop again      curl -X POST {fault_url}/on    (and /off)\n"
         f"  change a threshold        edit {stack.environment['FAULTLINE_RULES_FILE']}; it is in force a second later\n"
+        f"  what fires, and why       {stack.airflow.url}/plugin/faultline\n"
         f"  archive now, or backfill  {stack.airflow.url}/dags/archive_logs\n"
         f"  watch the alert task      {stack.airflow.url}/dags/watch_errors\n"
         "[dim]Ctrl-C stops everything the demo started.[/]",

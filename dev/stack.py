@@ -67,6 +67,7 @@ class Stack:
             "FAULTLINE_DATABASE_URL": self.postgres.url("faultline"),
             "FAULTLINE_RULES_FILE": os.environ.get("FAULTLINE_RULES_FILE", str(self.rules_file)),
             "FAULTLINE_TOPICS_FILE": os.environ.get("FAULTLINE_TOPICS_FILE", str(_SHOP / "topics.yaml")),
+            "FAULTLINE_UI_URL": f"http://{self.ports.address('airflow')}/plugin/faultline/faultline",
             "FAULTLINE_ARCHIVE_SCHEDULE": "* * * * *",
             "FAULTLINE_ALLOWED_LATENESS": "5s",
         }

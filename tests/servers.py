@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import psutil
 
+from dev.airflow import Airflow
 from dev.children import Child
 from dev.hdfs import Hdfs
 from dev.kafka import Kafka
@@ -132,4 +133,23 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Stop it, whoever is connected."""
+        self.child.stop()
+
+
+class AirflowUi:
+    """Airflow's UI and API, without a scheduler."""
+
+    def __init__(self, spec: Airflow) -> None:
+        spec.prepare()  # its command's environment has the secrets
+        self.spec = spec
+        self.url = spec.url
+        self.child = Child(spec.api_server())
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.child.start()
+        wait_until(self.spec.serves, "Airflow", self.spec.log("api-server"), self.child.alive, 180)
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
         self.child.stop()

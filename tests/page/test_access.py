@@ -118,6 +118,11 @@ def test_a_request_comes_from_the_page_itself(headers: dict[str, str], origin: s
     assert same_origin(Request({"type": "http", "headers": raw}), origin) is ours
 
 
+def test_who_is_not_let_in_is_sent_to_no_file_of_the_page(browser: TestClient) -> None:
+    for user in ("", "stranger"):
+        assert "/static/" not in browser.get("/now", headers={"x-user": user}).text
+
+
 def test_every_answer_has_a_strict_policy(browser: TestClient) -> None:
     for path in ("/now", "/nothing", "/static/page.js"):
         for user in ("", "reader"):

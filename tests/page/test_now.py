@@ -109,7 +109,10 @@ def test_a_row_says_why_nobody_is_told(
     assert said in shown(client)
 
 
-def test_a_silenced_alert_names_the_silence(client: TestClient, database: Database, remember: Remember) -> None:
+@pytest.mark.parametrize("state", [AlertState.SUPPRESSED, AlertState.FIRING])
+def test_a_silenced_alert_names_the_silence(
+    client: TestClient, database: Database, remember: Remember, state: AlertState
+) -> None:
     database.add_silence(
         Silence(
             matchers=('alertname="DbDown"',),
@@ -119,8 +122,8 @@ def test_a_silenced_alert_names_the_silence(client: TestClient, database: Databa
             comment="new disks",
         )
     )
-    remember(replace(firing(), state=AlertState.SUPPRESSED, mute=MuteReason.SILENCE))
-    assert "silenced by bob “new disks”" in shown(client)
+    remember(replace(firing(), state=state, mute=MuteReason.SILENCE if state is AlertState.SUPPRESSED else None))
+    assert "silenced by bob until 2026-11-22 13:01:00 UTC “new disks”" in shown(client)
 
 
 def test_a_row_says_what_became_of_the_message_at_each_receiver(client: TestClient, remember: Remember) -> None:

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
 from faultline.page.access import SAFE_METHODS, Access, admit, check_change
-from faultline.page.asked import AskedNow, Page, ask
+from faultline.page.asked import Asked, AskedNow, Page, ask
 from faultline.page.headers import SafeHeaders
 from faultline.page.static import asset
 from faultline.page.views import VIEWS
@@ -97,8 +97,9 @@ def _say_errors(app: FastAPI, page: Page) -> None:
 
 
 def _problem(request: Request, page: Page, status: int, detail: str, login: str = "") -> Response:
-    """Nobody may have been let in: the page says what is wrong and shows nothing else."""
-    return ask(request, page).render("problem.html.j2", status=status, code=status, detail=detail, login=login)
+    """What is wrong; for who has not been let in without the page's files, which are not theirs to load."""
+    asked: Asked = getattr(request.state, "asked", None) or ask(request, page)
+    return asked.render("problem.html.j2", status=status, code=status, detail=detail, login=login)
 
 
 def _login(request: Request, page: Page) -> str:

@@ -86,8 +86,9 @@ def quiet(alert: Alert, silences: Sequence[Silence], at: datetime) -> Quiet | No
             return Quiet("recovering", {"since": alert.recovering_from, "until": alert.recovering_until}, causes[:1])
         case AlertState.SUPPRESSED:
             return _suppressed(alert, causes, silences, at)
-        case AlertState.FIRING if causes:
-            return Quiet("told_before_cause", {}, causes[:1])
+        case AlertState.FIRING:
+            told_before = Quiet("told_before_cause", {}, causes[:1]) if causes else None
+            return _silenced(alert, silences, at) or told_before
     return None
 
 
@@ -97,9 +98,14 @@ def _said(ack: Ack) -> dict[str, Any]:
 
 def _suppressed(alert: Alert, causes: tuple[AlertKey, ...], silences: Sequence[Silence], at: datetime) -> Quiet:
     if alert.mute is MuteReason.SILENCE:
-        silence = silenced_by(silences, alert.labels, at)
-        if silence is not None:
-            said = silence.comment or ", ".join(silence.matchers)
-            return Quiet("silence", {"by": silence.created_by, "comment": said, "until": silence.ends_at})
-        return Quiet("silence_over", {})
+        return _silenced(alert, silences, at) or Quiet("silence_over", {})
     return Quiet(alert.mute or MuteReason.CHAIN, {}, causes)
+
+
+def _silenced(alert: Alert, silences: Sequence[Silence], at: datetime) -> Quiet | None:
+    """The silence that keeps it quiet; one that was told before is not sent again."""
+    silence = silenced_by(silences, alert.labels, at)
+    if silence is None:
+        return None
+    said = silence.comment or ", ".join(silence.matchers)
+    return Quiet("silence", {"by": silence.created_by, "until": silence.ends_at, "comment": said})
