@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faultline.adapters.database import Kept, Outline
-from faultline.alerting.alerts import MuteReason
 from faultline.alerting.matchers import Matcher, matches_all
 from faultline.alerting.silences import Silence
 from faultline.page.trees import ENDED
@@ -46,15 +45,14 @@ def matched(matchers: Sequence[Matcher], outlines: Iterable[Outline]) -> Matched
 
 
 def kept_quiet(silence: Silence, kept: Iterable[Kept]) -> KeptQuiet:
-    """What was silenced and matches, from the silence's start on.
+    """Of what was silenced, what matches, from the silence's start on.
 
     The ledger says that an alert was silenced, not by which silence: two that match the same both count it.
     """
     rows = [
         each.suppression
         for each in kept
-        if each.suppression.reason is MuteReason.SILENCE
-        and (each.suppression.ends_at is None or each.suppression.ends_at > silence.starts_at)
+        if (each.suppression.ends_at is None or each.suppression.ends_at > silence.starts_at)
         and each.suppression.starts_at < silence.ends_at
         and matches_all(silence.parsed, each.labels)
     ]

@@ -330,10 +330,10 @@ class Database:
         with reading(self._engine) as connection:
             return glance.last_notifications(connection, episodes)
 
-    def kept_since(self, since: datetime, limit: int) -> list[Kept]:
-        """What was kept back since then, or still is: the latest of it, newest first."""
+    def silenced_since(self, since: datetime, limit: int) -> list[Kept]:
+        """What was silenced since then, or still is: the latest of it, newest first."""
         with reading(self._engine) as connection:
-            return glance.kept_since(connection, since, limit)
+            return glance.silenced_since(connection, since, limit)
 
     def counted(self) -> list[Counted]:
         """How far every partition is counted."""

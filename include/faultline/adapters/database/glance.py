@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from faultline.adapters.database.stored import ALERT, NOTIFICATION, SUPPRESSION
 from faultline.adapters.database.tables import alerts, outbox, suppressions
-from faultline.alerting.alerts import Alert, Suppression
+from faultline.alerting.alerts import Alert, MuteReason, Suppression
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, Notification, NotificationKind
 
 _OUTLINE = [
     alerts.c[name] for name in ("episode", "rule", "state", "starts_at", "root", "severity", "labels", "records")
 ]
+_STATES = {state.value: state for state in AlertState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +90,28 @@ def last_notifications(connection: Connection, episodes: Collection[str]) -> dic
     return {episode: NOTIFICATION.validate_json(body) for episode, body in rows}
 
 
-def kept_since(connection: Connection, since: datetime, limit: int) -> list[Kept]:
-    """What was kept back since then, or still is: the latest of it, newest first."""
+def silenced_since(connection: Connection, since: datetime, limit: int) -> list[Kept]:
+    """What was silenced since then, or still is: the latest of it, newest first."""
     rows = connection.execute(
         select(alerts.c.labels, suppressions.c.body)
         .join(alerts, alerts.c.episode == suppressions.c.episode)
-        .where(or_(suppressions.c.starts_at >= since, suppressions.c.ends_at.is_(None)))
-        .order_by(suppressions.c.starts_at.desc(), suppressions.c.episode)
+        .where(or_(suppressions.c.starts_at >= since, suppressions.c.ends_at.is_(None)), _silenced)
+        .order_by(suppressions.c.starts_at.desc(), suppressions.c.episode, suppressions.c.sequence.desc())
         .limit(limit)
     )
-    return [Kept(json.loads(labels), SUPPRESSION.validate_json(body)) for labels, body in rows]
+    return [Kept(orjson.loads(labels), SUPPRESSION.validate_json(body)) for labels, body in rows]
+
+
+# The body is compact JSON; whatever a sample in it says has its quotation marks escaped.
+_silenced = suppressions.c.body.contains(f'"reason":"{MuteReason.SILENCE}"', autoescape=True)
 
 
 def _outlines(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Outline]:
     order: Sequence[Any] = (alerts.c.starts_at.desc(), alerts.c.episode)
     rows = connection.execute(select(*_OUTLINE).where(which).order_by(*order).limit(limit))
     return [
-        Outline(
-            row.episode,
-            row.rule,
-            AlertState(row.state),
-            row.starts_at,
-            row.root,
-            row.severity,
-            json.loads(row.labels),
-            row.records,
-        )
-        for row in rows
+        Outline(episode, rule, _STATES[state], starts_at, root, severity, orjson.loads(labels), records)
+        for episode, rule, state, starts_at, root, severity, labels, records in rows
     ]
 
 

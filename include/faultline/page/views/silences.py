@@ -55,7 +55,7 @@ def silences(asked: AskedNow, set: Annotated[int | None, Query()] = None) -> Res
     """The silences that are not over; ``set`` is the one that was just made."""
     known = _known(asked)
     outlines = asked.database.live_outlines(MOST)
-    kept = asked.database.kept_since(min((each.starts_at for _, each in known), default=asked.at), MOST_KEPT)
+    kept = asked.database.silenced_since(min((each.starts_at for _, each in known), default=asked.at), MOST_KEPT)
     shown = [_show(id, each, outlines, kept, asked.at) for id, each in known]
     most = MOST_KEPT if len(kept) == MOST_KEPT else None
     return asked.render("silences.html.j2", silences=shown, made=set, most=most, named=NAMED)
