@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -33,9 +34,8 @@ class Page:
     views: Sequence[str]
     _databases: dict[str, Database] = field(default_factory=dict)
 
-    def database(self) -> Database:
-        """The database of the settings; its connections are kept for the next request."""
-        url = self.settings().database_url
+    def database(self, url: str) -> Database:
+        """The database; its connections are kept for the next request."""
         if url not in self._databases:
             self._databases[url] = Database(url)
         return self._databases[url]
@@ -46,9 +46,9 @@ class Page:
             database.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
-    """A request; ``viewer`` is None only where nobody has been let in."""
+    """A request; ``viewer`` is None only where nobody has been let in. The settings are read once for each."""
 
     request: Request
     page: Page
@@ -56,15 +56,15 @@ class Asked:
     at: datetime
     viewer: Viewer | None = None
 
-    @property
-    def database(self) -> Database:
-        """Where to read."""
-        return self.page.database()
-
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """The settings as they are now."""
         return self.page.settings()
+
+    @property
+    def database(self) -> Database:
+        """Where to read."""
+        return self.page.database(self.settings.database_url)
 
     @property
     def by(self) -> str:

@@ -26,15 +26,17 @@ if (host) {
 }
 
 // A figure names, in data-chart, the element with its data and layout as JSON. Colours come from the style sheet:
-// a trace may name a variable of it, such as "--critical".
+// a trace may name a variable of it, such as "--critical". The library takes tags in texts for formatting and links;
+// ours are only in the templates of a hover.
 function draw(figure) {
   if (!window.Plotly) return;
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const source = document.getElementById(figure.dataset.chart);
-  const { data, layout = {} } = JSON.parse(source.textContent, (_, value) =>
-    typeof value === "string" && /^--[a-z]+$/.test(value) ? colour(value) : value,
-  );
+  const { data, layout = {} } = JSON.parse(source.textContent, (name, value) => {
+    if (typeof value !== "string" || name.endsWith("template")) return value;
+    return /^--[a-z]+$/.test(value) ? colour(value) : value.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  });
   const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--line") };
   const axes = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
   const merged = Object.fromEntries([...new Set(["xaxis", "yaxis", ...axes])].map((name) => [name, { ...axis, ...layout[name] }]));
