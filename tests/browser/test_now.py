@@ -34,7 +34,7 @@ def test_the_outage_is_found_through_the_navigation(page: Page, incident: Incide
     expect(frame.get_by_text("PaymentErrors", exact=True)).not_to_be_visible()
     frame.get_by_text("explains 2 alerts").click()
     expect(effects(frame).locator("h4")).to_have_text(["PaymentErrors", "CheckoutFailed"])
-    expect(effects(frame)).to_contain_text('explained by DbDown{environment="prod"}')
+    expect(effects(frame)).to_contain_text('DbDown, PaymentErrors{environment="prod"}')
     assert page.url.endswith("/plugin/faultline/faultline/now")
 
 

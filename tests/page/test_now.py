@@ -76,8 +76,11 @@ def test_an_effect_is_folded_under_its_root(client: TestClient, remember: Rememb
 
 def test_the_row_of_an_effect_says_which_causes_keep_it_quiet(client: TestClient, remember: Remember) -> None:
     root = firing()
-    remember(root, effect("CheckoutFailed", root))
-    assert "suppressed records 500 for 11m explained by DbDown{environment=&#34;prod&#34;}" in shown(client)
+    payments = effect("PaymentErrors", root)
+    remember(root, payments, effect("CheckoutFailed", root, payments, ago=10))
+    page = shown(client)
+    assert "suppressed records 500 for 11m explained by DbDown" in page
+    assert "suppressed records 500 for 10m explained by DbDown , PaymentErrors{environment=&#34;prod&#34;}" in page
 
 
 @pytest.mark.parametrize(
