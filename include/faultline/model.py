@@ -17,6 +17,8 @@ from typing import TypeVar, overload
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from faultline.digest import Digest
+
 T = TypeVar("T")
 
 
@@ -262,7 +264,10 @@ class AlertSummary:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One thing to tell one receiver. (``episode``, ``receiver``, ``kind``, ``sequence``) is unique, forever."""
+    """One thing to tell one receiver. (``episode``, ``receiver``, ``kind``, ``sequence``) is unique, forever.
+
+    ``digest`` is what a digest is about; its ``alert`` is only what is needed to route and show it.
+    """
 
     episode: str
     receiver: str
@@ -272,6 +277,7 @@ class Notification:
     created_at: datetime
     alert: AlertSummary
     suppressed: tuple[AlertSummary, ...] = ()
+    digest: Digest | None = None
 
     @property
     def key(self) -> str:

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     count_retention: Duration = Field(default=timedelta(days=8), description="how long counts are kept")
     allowed_lateness: Duration = timedelta(seconds=30)
     evaluation_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between evaluations")
+    digest_receiver: str | None = Field(default=None, description="who gets digests; the root route's unless set")
+    digest_folder: Path | None = Field(default=None, description="where digests are also written, as HTML")
     task_budget: PositiveDuration = Field(
         default=timedelta(minutes=5), description="how long one run of watch_errors lasts"
     )

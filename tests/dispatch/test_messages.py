@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from faultline.dispatch.delivery import DeliveryStatus
 from faultline.dispatch.links import search_command
-from faultline.dispatch.messages import Language, Style, render
+from faultline.dispatch.messages import render
 from faultline.dispatch.receivers import dingtalk, slack
 from faultline.dispatch.receivers.console import ConsoleReceiver
+from faultline.dispatch.style import Language, Style
 from faultline.dispatch.templates import check_message_template, template_of
 from faultline.model import Ack, AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
 from tests.contracts.values import NOON, SECOND, notification

@@ -17,6 +17,7 @@ from faultline.cli import (
     ack,
     archive,
     backtest,
+    digest,
     importing,
     operate,
     proof,
@@ -43,6 +44,7 @@ for commands in (
     silence,
     ack,
     why,
+    digest,
     upkeep,
 ):
     app.add_typer(commands.app)

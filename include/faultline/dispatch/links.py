@@ -17,9 +17,14 @@ _BARE = re.compile(r"[\w.-]+")
 _KINDS = {NotificationKind.FIRING, NotificationKind.UPDATE, NotificationKind.PERSISTS}
 
 
+def page_url(base: str | None) -> str:
+    """Faultline's page; empty when nobody has said where that is."""
+    return f"{base.rstrip('/')}/" if base else ""
+
+
 def alert_url(base: str | None, episode: str) -> str:
     """The episode on Faultline's page; empty when nobody has said where that is."""
-    return f"{base.rstrip('/')}/now?episode={quote(episode, safe='')}" if base else ""
+    return f"{page_url(base)}now?episode={quote(episode, safe='')}" if base else ""
 
 
 def search_command(notification: Notification) -> str:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from faultline.dispatch.links import alert_url, search_command
+from faultline.dispatch.digest import words as digest_words
+from faultline.dispatch.links import alert_url, page_url, search_command
 from faultline.dispatch.markup import PLAIN, Markup
+from faultline.dispatch.style import DEFAULT_STYLE, Language, Style
 from faultline.dispatch.templates import TemplateFailed, render_template, template_of
 from faultline.dispatch.text import cut_bytes, shorten, size
 from faultline.model import AlertKey, AlertState, AlertSummary, Notification, NotificationKind
 
 log = logging.getLogger(__name__)
-
-Language = Literal["en", "zh"]
 
 _WORDS: Mapping[Language, Mapping[NotificationKind, str]] = {
     "en": {
@@ -60,19 +60,6 @@ _STATES: Mapping[Language, Mapping[AlertState, str]] = {
     },
 }
 _TITLE_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a channel wants its messages: the language, templates of its own, and where Faultline's page is."""
-
-    language: Language = "en"
-    title: str | None = None
-    text: str | None = None
-    ui_url: str | None = None
-
-
-DEFAULT_STYLE = Style()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +111,8 @@ def name(alert: AlertKey) -> str:
 
 def title_of(notification: Notification, style: Style, escape: Callable[[str], str]) -> str:
     """The title of its message, made harmless by ``escape``."""
+    if notification.digest is not None:
+        return _titled(notification, style, escape(digest_words.title(notification.digest, style.language)))
     if style.title is not None:
         try:
             own = render_template(style.title, _variables(notification, style, _FULL), _AS_IT_IS)
@@ -132,11 +121,17 @@ def title_of(notification: Notification, style: Style, escape: Callable[[str], s
             log.warning("the title of %s failed: %s", notification.receiver, error)
     severity = notification.alert.labels.get("severity")
     heading = (f"{severity.upper()} " if severity else "") + name(notification.alert.alert)
-    return f"[{_WORDS[style.language][notification.kind]}] {escape(shorten(heading, _TITLE_LENGTH))}"
+    return _titled(notification, style, escape(shorten(heading, _TITLE_LENGTH)))
+
+
+def _titled(notification: Notification, style: Style, heading: str) -> str:
+    return f"[{_WORDS[style.language][notification.kind]}] {heading}"
 
 
 def _text(notification: Notification, markup: Markup, style: Style, detail: _Detail) -> str:
     """What fails of a channel's own template is said; the default one still tells the rest."""
+    if notification.digest is not None:
+        return _digest_text(notification, markup, style, detail)
     variables = _variables(notification, style, detail)
     if style.text is None:
         return render_template(template_of(style.language), variables, markup)
@@ -145,6 +140,14 @@ def _text(notification: Notification, markup: Markup, style: Style, detail: _Det
     except TemplateFailed as error:
         failed = markup.escape(shorten(f"<template failed: {error}>", _TITLE_LENGTH))
         return failed + "\n" + render_template(template_of(style.language), variables, markup)
+
+
+def _digest_text(notification: Notification, markup: Markup, style: Style, detail: _Detail) -> str:
+    """A digest has templates of its own; those of the channel are for alerts."""
+    assert notification.digest is not None
+    told = digest_words.variables(notification.digest, entries=detail.effects, sample_length=detail.sample_length)
+    variables = {**told, "ui_url": page_url(style.ui_url), "id": notification.key}
+    return render_template(template_of(f"digest.{style.language}"), variables, markup)
 
 
 # Of titles: they are made harmless as a whole.

@@ -14,6 +14,7 @@ from typing import Self
 
 from faultline.adapters.database import (
     counting,
+    digesting,
     evaluating,
     glance,
     history,
@@ -35,6 +36,7 @@ from faultline.adapters.database.trends import Seen, Sum
 from faultline.alerting.alerts import Alert, Evaluation, Term
 from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
+from faultline.dispatch.digest import Facts
 from faultline.dispatch.story import History
 from faultline.errors import Fault
 from faultline.model import Ack, ErrorCount, Interval, Labels, LateCount, Notification, OffsetRange, TopicPartition
@@ -417,3 +419,15 @@ class Database:
         """Everything recorded of the episode but its counts."""
         with reading(self._engine) as connection:
             return history.history(connection, alert)
+
+    # For the digest.
+
+    def digest_facts(self, interval: Interval) -> Facts:
+        """What there is to know of an interval: errors, the ledger, messages that were given up."""
+        with reading(self._engine) as connection:
+            return digesting.facts(connection, interval)
+
+    def digest_samples(self, interval: Interval, kinds: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The text of the earliest record of each (topic, fingerprint) in the interval."""
+        with reading(self._engine) as connection:
+            return digesting.samples(connection, interval, kinds)

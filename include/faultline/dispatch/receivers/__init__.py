@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig, Worded
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
-from faultline.dispatch.messages import Style
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.receivers.apprise import AppriseReceiver
 from faultline.dispatch.receivers.console import ConsoleReceiver
@@ -27,6 +26,7 @@ from faultline.dispatch.secrets import (
     from_file,
     in_clear,
 )
+from faultline.dispatch.style import Style
 from faultline.errors import PermanentError
 
 
@@ -44,6 +44,11 @@ def build_receivers(
 def targets_of(receivers: Mapping[str, Sequence[Receiver]]) -> dict[str, tuple[str, ...]]:
     """The targets of each receiver, for ``Database.record_evaluation``."""
     return {name: tuple(channel.target for channel in channels) for name, channels in receivers.items()}
+
+
+def read_by_people(receiver: ReceiverConfig, targets: Sequence[str]) -> tuple[str, ...]:
+    """Those of a receiver's targets that a digest is for: it is no incident."""
+    return tuple(target for target in targets if not target.startswith(f"{receiver.name}/pagerduty/"))
 
 
 def rates_of(rules: Rules) -> dict[str, int]:

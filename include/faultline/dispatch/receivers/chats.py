@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import LIMITS, Answer, Limits, Request, deliver
-from faultline.dispatch.messages import DEFAULT_STYLE, Style
 from faultline.dispatch.secrets import Secret
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.model import Notification, utc_now
 
 Payload: TypeAlias = Callable[[Notification, Style], Mapping[str, Any]]

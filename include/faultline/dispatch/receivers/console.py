@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
+from faultline.dispatch.messages import render
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.model import Notification, NotificationKind
 
 _STYLES = {
     NotificationKind.RESOLVED: "bold green",
     NotificationKind.UPDATE: "bold yellow",
     NotificationKind.CORRECTION: "bold yellow",
+    NotificationKind.DIGEST: "bold cyan",
 }
 
 

@@ -18,9 +18,10 @@ import httpx
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import Answer, Request
 from faultline.dispatch.markup import QUOTING, lookalike
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
+from faultline.dispatch.messages import render
 from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.receivers.chats import RobotReceiver
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.model import Notification
 
 # The whole body may have 20,000 bytes; as JSON a character may take twice its bytes.

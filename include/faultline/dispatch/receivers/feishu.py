@@ -16,9 +16,10 @@ from typing import Any
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import Answer, Request
 from faultline.dispatch.markup import FENCED, lookalike
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
+from faultline.dispatch.messages import render
 from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.receivers.chats import RobotReceiver
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.model import Notification, NotificationKind
 
 # The whole body may have 20 KB; as JSON a character may take twice its bytes.
@@ -27,6 +28,7 @@ _COLOURS = {
     NotificationKind.RESOLVED: "green",
     NotificationKind.UPDATE: "orange",
     NotificationKind.CORRECTION: "orange",
+    NotificationKind.DIGEST: "blue",
 }
 _MINUTE = timedelta(minutes=1)
 _BUSY = {9499: _MINUTE, 11232: _MINUTE, 11233: _MINUTE, 99991400: _MINUTE}

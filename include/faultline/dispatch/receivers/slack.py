@@ -11,8 +11,9 @@ from typing import Any
 from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.http import Answer, by_status
 from faultline.dispatch.markup import Markup, web_address
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render
+from faultline.dispatch.messages import render
 from faultline.dispatch.receivers.chats import HookReceiver
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.text import lines, one_line
 from faultline.model import Notification, NotificationKind
 
@@ -22,6 +23,7 @@ _COLOURS = {
     NotificationKind.RESOLVED: "#2eb67d",
     NotificationKind.UPDATE: "#ecb22e",
     NotificationKind.CORRECTION: "#ecb22e",
+    NotificationKind.DIGEST: "#36c5f0",
 }
 _RED = "#e01e5a"
 # Slack's own three, then what bold, strike-through, code and (in compatible servers) mentions are made of.

@@ -1,8 +1,8 @@
 """POST in the JSON shape of Alertmanager's webhook, version 4, so that whatever receives Alertmanager's works.
 
 Beyond that shape: ``notificationKey`` (the same for every copy of one notification; also the Idempotency-Key header),
-``kind``, ``reason``, ``late`` (it took records that came late), and ``suppressed``, the effects that were folded into
-the alert.
+``kind``, ``reason``, ``late`` (it took records that came late), ``suppressed``, the effects that were folded into the
+alert, and of a digest ``digest``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from faultline.digest import Digest
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import LIMITS, Limits, Request, by_status, deliver
 from faultline.dispatch.links import alert_url
@@ -17,6 +20,7 @@ from faultline.dispatch.messages import name
 from faultline.dispatch.secrets import Secret
 from faultline.model import AlertState, AlertSummary, Notification
 
+_DIGEST = TypeAdapter(Digest)
 # What Alertmanager (Go) writes for a time that is not set.
 _NEVER = "0001-01-01T00:00:00Z"
 # An episode whose rule was removed is over too: whoever was paged must not wait for another word.
@@ -62,6 +66,7 @@ def payload(notification: Notification, ui_url: str | None = None) -> dict[str, 
         "reason": notification.reason,
         "late": notification.alert.late,
         "suppressed": [_suppressed(effect) for effect in notification.suppressed],
+        **({"digest": _DIGEST.dump_python(notification.digest, mode="json")} if notification.digest else {}),
     }
 
 

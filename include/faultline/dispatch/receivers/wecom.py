@@ -12,9 +12,10 @@ from typing import Any
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import Answer
 from faultline.dispatch.markup import QUOTING, lookalike
-from faultline.dispatch.messages import DEFAULT_STYLE, Style, render, title_of
+from faultline.dispatch.messages import render, title_of
 from faultline.dispatch.receivers.answers import by_body
 from faultline.dispatch.receivers.chats import HookReceiver
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.text import size
 from faultline.model import Notification
 

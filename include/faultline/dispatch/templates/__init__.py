@@ -52,7 +52,7 @@ def check_message_template(text: str) -> str:
 
 @lru_cache
 def template_of(language: str) -> str:
-    """The default template of a language."""
+    """The default template of a language, or of digests in one, ``digest.en``, or as ``digest.html``."""
     return files(__name__).joinpath(f"{language}.j2").read_text(encoding="utf-8")
 
 
@@ -87,7 +87,7 @@ def _environment(markup: Markup) -> SandboxedEnvironment:
         "bold": lambda text: Safe(markup.bold(str(text))),
         "link": lambda text, url: Safe(markup.link(str(text), str(url))),
     }
-    environment.filters |= {"number": "{:,}".format, "duration": _duration, "clock": _clock, "moment": _moment}
+    environment.filters |= FILTERS
     return environment
 
 
@@ -102,3 +102,6 @@ def _clock(at: datetime) -> str:
 def _moment(at: datetime, beside: datetime | None = None) -> str:
     """The time, with its date unless it is that of ``beside``."""
     return _clock(at) if beside and at.date() == beside.date() else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+FILTERS = {"number": "{:,}".format, "duration": _duration, "clock": _clock, "moment": _moment}

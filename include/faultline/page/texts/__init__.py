@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, get_args
 
-from faultline.dispatch.messages import Language
+from faultline.dispatch.style import Language
 from faultline.yaml_files import parse_yaml, plain
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
