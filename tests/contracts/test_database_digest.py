@@ -9,7 +9,7 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation, Suppression
 from faultline.digest import Uncounted, Undelivered
 from faultline.dispatch.delivery import Delivery, DeliveryStatus, OutboxState, Outcome
-from faultline.model import AlertKey, ErrorCount, Interval, Labels
+from faultline.model import AlertKey, ErrorCount, Interval, Labels, LateCount
 from tests.contracts.values import NOON, P0, SECOND, alert, count, evaluation, notification, span
 
 HOUR = timedelta(hours=1)
@@ -63,6 +63,12 @@ def test_records_that_no_parser_understood_are_counted_by_topic(database: Databa
     broken = replace(count(3, parse_error="true"), fingerprint=None)
     record(database, broken, replace(broken, bucket_start=NOON + HOUR), count(5))
     assert database.digest_facts(INTERVAL).uncounted == [Uncounted("app-logs", unparsable=3)]
+
+
+def test_records_that_came_too_late_are_counted_by_topic_and_hour(database: Database) -> None:
+    late = [LateCount("app-logs", NOON, 4), LateCount("app-logs", NOON - HOUR, 9), LateCount("web", NOON, 1)]
+    database.record_counts([span(0, 1)], [], late=late)
+    assert database.digest_facts(INTERVAL).uncounted == [Uncounted("app-logs", late=4), Uncounted("web", late=1)]
 
 
 def test_alerts_that_fired_are_counted_by_rule(database: Database) -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
 from faultline.adapters.database.counting import labels_of
 from faultline.adapters.database.stored import SUPPRESSION
-from faultline.adapters.database.tables import alerts, counts, label_sets, outbox, suppressions, transitions
+from faultline.adapters.database.tables import (
+    alerts,
+    counts,
+    label_sets,
+    late_dropped,
+    outbox,
+    suppressions,
+    transitions,
+)
 from faultline.alerting.alerts import Suppression
 from faultline.digest import Uncounted, Undelivered
 from faultline.dispatch.delivery import OutboxState
@@ -124,10 +133,24 @@ def _undelivered(connection: Connection, interval: Interval) -> list[Undelivered
 
 
 def _uncounted(connection: Connection, interval: Interval) -> list[Uncounted]:
-    rows = connection.execute(
+    """By topic. What came too late is known by the hour."""
+    unparsable = _by_topic(
+        connection,
         select(counts.c.topic, func.sum(counts.c.count))
         .join(label_sets, label_sets.c.id == counts.c.label_set)
         .where(*_in(counts.c.bucket_start, interval), _has("parse_error", "true"))
-        .group_by(counts.c.topic)
+        .group_by(counts.c.topic),
     )
-    return [Uncounted(topic, unparsable=int(total)) for topic, total in rows]
+    late = _by_topic(
+        connection,
+        select(late_dropped.c.topic, func.sum(late_dropped.c.count))
+        .where(*_in(late_dropped.c.hour, interval))
+        .group_by(late_dropped.c.topic),
+    )
+    return [
+        Uncounted(topic, unparsable.get(topic, 0), late.get(topic, 0)) for topic in sorted(unparsable.keys() | late)
+    ]
+
+
+def _by_topic(connection: Connection, totals: Select[Any]) -> dict[str, int]:
+    return {topic: int(total) for topic, total in connection.execute(totals)}
