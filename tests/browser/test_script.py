@@ -124,3 +124,17 @@ def test_a_list_that_cannot_be_renewed_says_so(server: Server, window: Page) -> 
     server.down()
     expect(window.locator("[data-stale]")).to_have_count(1)
     expect(window.get_by_text("Is the DAG watch_errors on?")).to_be_visible()
+
+
+def test_nothing_can_be_silenced_before_it_has_been_previewed(server: Server, window: Page) -> None:
+    window.goto(f"{server.url}/silence?matchers=host%3D%22db-1%22")
+    button = window.get_by_role("button", name="Silence these")
+    expect(button).to_be_enabled()
+    window.get_by_label("Matchers").fill('host="db-2"')
+    expect(window.locator("#reach code")).to_have_text('host="db-2"')
+    expect(button).to_be_enabled()
+    server.down()
+    window.get_by_label("Matchers").fill('host=~".*"')
+    expect(button).to_be_disabled()
+    window.get_by_label("Matchers").fill("")
+    expect(button).to_be_disabled()

@@ -110,10 +110,14 @@ async function stay(event) {
   if (!form.matches("form[data-stay]")) return;
   event.preventDefault();
   const live = form.closest("[data-refresh]");
-  const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
-  if (!answer.ok) return document.body.replaceWith((await parsed(answer)).body);
-  form.closest("details")?.removeAttribute("open");
-  await refresh(live, true);
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
+    if (!answer.ok) return document.body.replaceWith((await parsed(answer)).body);
+    form.closest("details")?.removeAttribute("open");
+    await refresh(live, true);
+  } catch {
+    live.toggleAttribute("data-stale", true);
+  }
 }
 
 // What is previewed follows what is typed; nothing can be set by it before it does.
@@ -125,8 +129,8 @@ function preview(form) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
       const query = new URLSearchParams(new FormData(form)).toString();
-      const answer = await fetch(`${form.action.split("?")[0]}?${query}`, { headers: { accept: "text/html" } });
-      const fresh = answer.ok && (await parsed(answer)).getElementById(shown.id);
+      const answer = await fetch(`${form.action.split("?")[0]}?${query}`, { headers: { accept: "text/html" } }).catch(() => null);
+      const fresh = answer?.ok && (await parsed(answer)).getElementById(shown.id);
       if (fresh && query === new URLSearchParams(new FormData(form)).toString()) shown.replaceChildren(...fresh.childNodes);
     }, 300);
   });
