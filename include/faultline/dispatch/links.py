@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from faultline.model import Notification, NotificationKind
 
-# Labels that are columns of the archive; the words of the query language.
-_COLUMNS = ("service", "environment", "host", "level", "logger", "exception_type")
+# Columns of the archive that labels are named by, and those that name one record; the words of the query language.
+_COLUMNS = (
+    *("service", "environment", "host", "level", "logger", "exception_type", "fingerprint"),
+    *("kafka_topic_id", "kafka_partition", "kafka_offset"),
+)
 _AROUND = timedelta(minutes=1)
 _LONGEST_VALUE = 100
 _BARE = re.compile(r"[\w.-]+")
@@ -32,11 +36,24 @@ def search_command(notification: Notification) -> str:
     labels = {name: value for name, value in notification.alert.alert.labels.items() if value}
     if notification.kind not in _KINDS or not all(map(_plain, labels.values())):
         return ""
-    alert, query = notification.alert, " ".join(f"{name}={_value(labels[name])}" for name in _COLUMNS if name in labels)
+    alert, query = notification.alert, query_of(labels)
     since = (alert.first_seen or alert.starts_at) - _AROUND
     until = (alert.last_seen or notification.created_at) + _AROUND
-    words = ["faultline", "search", *([query] if query else []), "--since", _time(since), "--until", _time(until)]
-    return shlex.join([*words, *(["--topic", labels["topic"]] if "topic" in labels else [])])
+    start, end = (instant(each.replace(microsecond=0)) for each in (since, until))
+    return command(query, start, end, [labels["topic"]] if "topic" in labels else [])
+
+
+def query_of(fields: Mapping[str, object]) -> str:
+    """The query for records with these columns; what is no column of the archive is left out."""
+    return " ".join(f"{name}={_value(str(fields[name]))}" for name in _COLUMNS if name in fields)
+
+
+def command(query: str, since: str, until: str, topics: Sequence[str]) -> str:
+    """``faultline search`` with these words, to be pasted into a shell."""
+    ends = [word for name, value in (("--since", since), ("--until", until)) if value for word in (name, value)]
+    chosen = [word for topic in topics for word in ("--topic", topic)]
+    asked = ["--", query] if query.startswith("-") else []
+    return shlex.join(["faultline", "search", *([query] if query and not asked else []), *ends, *chosen, *asked])
 
 
 def _plain(value: str) -> bool:
@@ -49,5 +66,6 @@ def _value(text: str) -> str:
     return text if _BARE.fullmatch(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}"
+def instant(at: datetime) -> str:
+    """The moment as the command line takes it, in UTC, with a fraction of a second only where there is one."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from faultline.adapters.database import Database
 from faultline.page.access import Access, Viewer
 from faultline.page.headers import POLICY_HEADER, policy
+from faultline.page.searching import Searches
 from faultline.page.static import asset, style_ids
 from faultline.page.templates import render_page
 from faultline.page.texts import LANGUAGES, Texts, choose_language, texts_of
@@ -32,6 +33,7 @@ class Page:
     settings: Callable[[], Settings]
     clock: Callable[[], datetime]
     views: Sequence[str]
+    searches: Searches = field(default_factory=Searches)
     _databases: dict[str, Database] = field(default_factory=dict)
 
     def database(self, url: str) -> Database:
@@ -42,6 +44,7 @@ class Page:
 
     def close(self) -> None:
         """Close every connection."""
+        self.searches.close()
         for database in self._databases.values():
             database.close()
 
@@ -94,9 +97,13 @@ class Asked:
 
     def render(self, template: str, *, charts: bool = False, status: int = 200, **values: Any) -> HTMLResponse:
         """A page of ours; ``charts`` when it has some."""
-        common = {"asked": self, "t": self.texts, "url": self.url, "charts": charts, "style_ids": style_ids}
-        text = render_page(template, {**common, **values})
+        text = self.text(template, charts=charts, **values)
         return HTMLResponse(text, status, {POLICY_HEADER: policy(charts), "content-language": self.texts.language})
+
+    def text(self, template: str, **values: Any) -> str:
+        """A page of ours, or a part of one, as text."""
+        common = {"asked": self, "t": self.texts, "url": self.url, "charts": False, "style_ids": style_ids}
+        return render_page(template, {**common, **values})
 
     def go(self, path: str, query: Mapping[str, object] | None = None, **more: object) -> RedirectResponse:
         """Have the browser load one of our paths with GET."""

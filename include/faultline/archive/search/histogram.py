@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -28,12 +28,17 @@ def histogram(
     tables: Sequence[SearchedTable], wanted: Search, width: timedelta, progress: Progress | None = None
 ) -> pa.Table:
     """BUCKET_SCHEMA, by time and level; what is nowhere has no row. Buckets start at multiples of ``width``."""
-    small = Search(wanted.query, wanted.interval, columns=("level",))
-    counts = [_count(rows, width // _MICROSECOND) for rows in matching(tables, small, progress)]
-    if not counts:
-        return BUCKET_SCHEMA.empty_table()
-    summed = _sum(pa.concat_tables(counts))
-    return summed.sort_by([("bucket_start", "ascending"), ("level", "ascending")])
+    return _sum(pa.concat_tables([BUCKET_SCHEMA.empty_table(), *_counts(tables, wanted, width, progress)]))
+
+
+def running_histogram(
+    tables: Sequence[SearchedTable], wanted: Search, width: timedelta, progress: Progress | None = None
+) -> Iterator[pa.Table]:
+    """``histogram`` of what has been read so far, again and again; the last one is whole."""
+    summed = BUCKET_SCHEMA.empty_table()
+    for counts in _counts(tables, wanted, width, progress):
+        summed = _sum(pa.concat_tables([summed, counts]))
+        yield summed
 
 
 def bucket_width(interval: Interval, buckets: int = 60) -> timedelta:
@@ -53,6 +58,13 @@ def bucket_starts(interval: Interval, width: timedelta) -> Iterable[datetime]:
         start += width
 
 
+def _counts(
+    tables: Sequence[SearchedTable], wanted: Search, width: timedelta, progress: Progress | None
+) -> Iterator[pa.Table]:
+    small = Search(wanted.query, wanted.interval, columns=("level",))
+    return (_count(rows, width // _MICROSECOND) for rows in matching(tables, small, progress))
+
+
 def _count(rows: pa.Table, width: int) -> pa.Table:
     times = rows["timestamp"].cast(pa.int64())
     starts = pa.array(times.to_numpy() // width * width, BUCKET_SCHEMA.field("bucket_start").type)
@@ -62,4 +74,5 @@ def _count(rows: pa.Table, width: int) -> pa.Table:
 
 def _sum(rows: pa.Table) -> pa.Table:
     found = rows.group_by(["bucket_start", "level"]).aggregate([("count", "sum")])
-    return found.rename_columns(["bucket_start", "level", "count"]).cast(BUCKET_SCHEMA)
+    named = found.rename_columns(["bucket_start", "level", "count"]).cast(BUCKET_SCHEMA)
+    return named.sort_by([("bucket_start", "ascending"), ("level", "ascending")])

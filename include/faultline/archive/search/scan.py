@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from faultline.archive.search.files import ArchiveFile, OpenFile, RowGroup, SearchedTable
 from faultline.archive.search.match import keep, own_fields
 from faultline.archive.search.ordered import Piece, in_order, opened
 from faultline.archive.search.prune import Statistics, may_match, uncertain
 from faultline.archive.search.query import TEXT_COLUMNS, And, Query, columns, within
+from faultline.errors import FaultlineError
 from faultline.model import Interval
 from faultline.records.schema import EVENT_SCHEMA
 from faultline.records.source import RAW_SCHEMA
@@ -32,9 +35,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _POSITION = "position of the row"
 
 
+class SearchStopped(FaultlineError):
+    """Whoever started the search wants no more of it."""
+
+
 @dataclass(slots=True)
 class Progress:
-    """How far a search is; whoever started it may look at any time."""
+    """How far a search is; whoever started it may look, or stop it, at any time."""
 
     files: int = 0  # of the snapshot
     left: int = 0  # to be opened still
@@ -43,6 +50,13 @@ class Progress:
     size: int = 0  # compressed bytes of the parts looked at
     found: int = 0
     at: datetime | None = None  # event time reached
+    hours: int = 0  # with a file that may have a match
+    hours_read: int = 0  # of them, from end to end
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Have the search raise SearchStopped before it reads on."""
+        self.stopped = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ def search(tables: Sequence[SearchedTable], wanted: Search, progress: Progress |
 
 def matching(tables: Sequence[SearchedTable], wanted: Search, progress: Progress | None = None) -> Iterator[pa.Table]:
     """As ``search``, in no order and without a limit: for counting."""
-    scan = _Scan(wanted, progress or Progress())
+    scan = _Scan(replace(wanted, limit=None), progress or Progress())
     for found, _ in opened([piece for table in tables for piece in scan.pieces(table)]):
         for rows in found:
             scan.progress.found += len(rows)
@@ -91,6 +105,7 @@ class _Scan:
         self._wanted = wanted
         self._query = wanted.whole
         self._output = list(dict.fromkeys((*ORDER_COLUMNS, *wanted.columns)))
+        self._unread: Counter[datetime] = Counter()  # pieces of each hour
 
     def pieces(self, table: SearchedTable) -> Iterator[Piece]:
         """The files that may have a match."""
@@ -99,6 +114,8 @@ class _Scan:
         for file in files:
             if may_match(self._query, file.statistics):
                 self.progress.left += 1
+                self._unread[file.hour.start] += 1
+                self.progress.hours = len(self._unread)
                 yield Piece(self._edge(file.statistics, file.hour), partial(self._open, table, file))
 
     def _edge(self, statistics: Statistics, hour: Interval) -> int:
@@ -109,40 +126,70 @@ class _Scan:
         )
         return (edge - _EPOCH) // _MICROSECOND
 
-    def _open(self, table: SearchedTable, file: ArchiveFile) -> Iterator[Piece]:
+    def _open(self, table: SearchedTable, file: ArchiveFile) -> list[Piece]:
+        self._go_on()
         opened_file = table.open(file)
+        groups = [group for group in opened_file.groups if may_match(self._query, group.statistics)]
         with self._lock:
             self.progress.opened += 1
             self.progress.left -= 1
             self.progress.at = file.hour.start
-        for group in opened_file.groups:
-            if may_match(self._query, group.statistics):
-                edge = self._edge(group.statistics, file.hour)
-                yield Piece(edge, partial(self._read, table.topic, opened_file, group))
+            self._count_read(file.hour, more=len(groups))
+        return [
+            Piece(
+                self._edge(group.statistics, file.hour),
+                partial(self._read, table.topic, file.hour, opened_file, group),
+            )
+            for group in groups
+        ]
 
-    def _read(self, topic: TopicConfig, file: OpenFile, group: RowGroup) -> Iterator[pa.Table]:
-        """The matching rows of a part of a file."""
+    def _read(self, topic: TopicConfig, hour: Interval, file: OpenFile, group: RowGroup) -> list[pa.Table]:
+        """The matching rows of a part of a file, of more than the limit those that come first."""
+        self._go_on()
+        rows = self._firsts(file, group, self._matching(topic, file, group))
+        rows = _with(file, group, rows, self._output)
         with self._lock:
             self.progress.rows += group.statistics.rows
             self.progress.size += group.size
-        rows = self._matching(topic, file, group)
-        if len(rows):
-            missing = [name for name in self._output if name not in rows.column_names]
-            for name, column in _take(file, group, missing, rows[_POSITION].to_numpy()).items():
-                rows = rows.append_column(name, column)
-            yield rows.select(self._output).add_column(0, "topic", pa.repeat(pa.scalar(topic.name), len(rows)))
+            self._count_read(hour)
+        if not len(rows):
+            return []
+        return [rows.select(self._output).add_column(0, "topic", pa.repeat(pa.scalar(topic.name), len(rows)))]
+
+    def _go_on(self) -> None:
+        if self.progress.stopped:
+            raise SearchStopped("the search was stopped")
+
+    def _count_read(self, hour: Interval, more: int = 0) -> None:
+        """A piece of the hour has been read, and gave ``more``."""
+        self._unread[hour.start] += more - 1
+        self.progress.hours_read += not self._unread[hour.start]
+
+    def _firsts(self, file: OpenFile, group: RowGroup, rows: pa.Table) -> pa.Table:
+        limit = self._wanted.limit
+        if limit is None or len(rows) <= limit:
+            return rows
+        rows = _with(file, group, rows, ORDER_COLUMNS)
+        order = "descending" if self._wanted.newest_first else "ascending"
+        first = pc.select_k_unstable(rows, limit, [(name, order) for name in ORDER_COLUMNS])
+        return rows.take(pc.array_take(first, pc.sort_indices(first)))
 
     def _matching(self, topic: TopicConfig, file: OpenFile, group: RowGroup) -> pa.Table:
         """Positions of the matching rows, and the columns that had to be read to know."""
         rows = pa.table({_POSITION: pa.array(np.arange(group.statistics.rows))})
         for part in _stages(uncertain(self._query, group.statistics)):
-            names = [name for name in _columns(part) if name not in rows.column_names]
-            for name, column in _take(file, group, names, rows[_POSITION].to_numpy()).items():
-                rows = rows.append_column(name, column)
-            rows = keep(part, rows, topic)
+            rows = keep(part, _with(file, group, rows, _columns(part)), topic)
             if not len(rows):
                 break
         return rows
+
+
+def _with(file: OpenFile, group: RowGroup, rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The rows with these columns, too."""
+    missing = [name for name in names if name not in rows.column_names] if len(rows) else []
+    for name, column in _take(file, group, missing, rows[_POSITION].to_numpy()).items():
+        rows = rows.append_column(name, column)
+    return rows
 
 
 def _take(file: OpenFile, group: RowGroup, names: Sequence[str], positions: Positions) -> dict[str, pa.ChunkedArray]:

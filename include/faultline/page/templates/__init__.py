@@ -37,7 +37,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        plain=plain, sample=sample, number=number, span=span, clock=clock, machine_time=datetime.isoformat
+        plain=plain,
+        exact=one_line,
+        sample=sample,
+        number=number,
+        span=span,
+        clock=clock,
+        precise=precise,
+        machine_time=datetime.isoformat,
     )
     return environment
 
@@ -69,3 +76,8 @@ def span(value: timedelta) -> str:
 def clock(at: datetime) -> str:
     """The moment in UTC, to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def precise(at: datetime) -> str:
+    """The moment in UTC, to the millisecond."""
+    return f"{clock(at)}.{at.microsecond // 1000:03}"
