@@ -36,7 +36,8 @@ CORPUS = [
 ALLOWED = {"html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "div", "main"}
 ALLOWED |= {"h1", "h2", "h3", "h4", "small", "form", "fieldset", "legend", "label", "input", "b", "select", "option"}
 ALLOWED |= {"button", "p", "span", "em", "strong", "dl", "dt", "dd", "time", "pre", "code", "details", "summary", "ul"}
-ALLOWED |= {"li", "article", "section", "textarea", "datalist"}
+ALLOWED |= {"li", "article", "section", "textarea", "datalist", "ol", "mark", "progress", "figure", "figcaption"}
+ALLOWED |= {"svg", "rect"}
 Remember = Callable[..., None]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faultline.archive.search.histogram import bucket_starts, bucket_width, histogram
+from faultline.archive.search.histogram import bucket_starts, bucket_width, histogram, running_histogram
 from faultline.archive.search.parser import parse_query
 from faultline.archive.search.scan import Search
 from faultline.model import Interval
@@ -28,6 +28,17 @@ def test_each_match_is_in_the_bucket_of_its_time(tmp_path: Path, width: timedelt
     known = [row for row in rows if row["level"] in ("INFO", "WARNING", "ERROR", "CRITICAL")]
     expected = Counter((row["timestamp"] - (row["timestamp"] - EPOCH) % width, row["level"]) for row in known)
     assert {(row["bucket_start"], row["level"]): row["count"] for row in found} == expected
+
+
+def test_the_counts_so_far_grow_to_all_of_them(tmp_path: Path) -> None:
+    for seed in range(3):
+        append(str(tmp_path), records(seed, 50))
+    table, wanted = opened(str(tmp_path)), Search(parse_query("level>=INFO"))
+    grown = list(running_histogram([table], wanted, MINUTE))
+    totals = [sum(counts["count"].to_pylist()) for counts in grown]
+    assert totals == sorted(totals)
+    assert totals[0] < totals[-1]
+    assert grown[-1] == histogram([table], wanted, MINUTE)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from faultline.adapters.delta import TopicTable
 from faultline.adapters.delta_search import SearchedTopic
 from faultline.archive.search.parser import QueryError, parse_query
 from faultline.archive.search.query import EVERYTHING, And, within
-from faultline.archive.search.scan import Progress, Search, matching, search
+from faultline.archive.search.scan import Progress, Search, SearchStopped, matching, search
 from faultline.model import Interval, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.testing.records import NOON, raw_table
@@ -187,3 +187,21 @@ def test_fields_of_a_line_are_found_as_its_format_names_them(folder: str) -> Non
     table.append(events, [OffsetRange(TopicPartition("web", "generation-1", 0), 0, 2)])
     found = rows([SearchedTopic(topic, table)], "raw.status>=500 raw.path=/pay")
     assert [row["raw"] for row in found] == lines[1:]
+
+
+def test_progress_counts_hours_that_are_read_from_end_to_end(scattered: SearchedTopic) -> None:
+    some, every = Progress(), Progress()
+    list(search([scattered], Search(EVERYTHING, limit=5), some))
+    list(search([scattered], Search(EVERYTHING), every))
+    assert (some.hours, every.hours, every.hours_read) == (3, 3, 3)
+    assert some.hours_read < 3
+
+
+def test_a_search_that_is_stopped_reads_no_more(scattered: SearchedTopic) -> None:
+    progress = Progress()
+    found = search([scattered], Search(EVERYTHING), progress)
+    next(found)
+    progress.stop()
+    with pytest.raises(SearchStopped):
+        list(found)
+    assert progress.opened < progress.files

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Response
 from starlette.concurrency import run_in_threadpool
 
-from faultline.archive.search.parser import parse_query
+from faultline.archive.search.parser import QueryError, parse_query
 from faultline.archive.search.scan import ALL_COLUMNS
 from faultline.dispatch.links import command, instant, query_of
 from faultline.durations import parse_instant
@@ -87,7 +87,7 @@ async def _find(asked: Asked, asks: Place) -> dict[str, Any]:
     try:
         at = parse_instant(asks.at) if asks.at else None
         query = parse_query(query_of({name: value for name, value in where.items() if value != ""}))
-    except ValueError as error:
+    except (QueryError, ValueError) as error:
         raise HTTPException(422, str(error)) from None
     settings = await run_in_threadpool(lambda: asked.settings)
     interval = Interval(at, at + _MICROSECOND) if at else _EVER

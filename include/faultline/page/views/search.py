@@ -146,6 +146,7 @@ def _page(
     """The form and what is around the results."""
     topics, fault = _topics(asked.settings)
     fixed = wanted.address(_now(asked)) if wanted else {}
+    typed = command(wanted.text, str(fixed["since"]), str(fixed["until"]), wanted.topics) if wanted else ""
     return asked.render(
         "search.html.j2",
         status=status,
@@ -155,7 +156,7 @@ def _page(
         wanted=wanted,
         default_since=DEFAULT_SINCE,
         fixed=fixed,
-        command=command(wanted.text, str(fixed["since"]), str(fixed["until"]), wanted.topics) if wanted else "",
+        command=typed if typed.isprintable() else "",
     )
 
 
