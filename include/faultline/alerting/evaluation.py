@@ -10,7 +10,7 @@ import dataclasses
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
 from faultline.alerting.alerts import Alert, Evaluation, Term, replace
@@ -21,7 +21,7 @@ from faultline.alerting.progress import Progress
 from faultline.alerting.rulekinds import NewTermRule
 from faultline.alerting.silences import Silence, silenced_by
 from faultline.alerting.stepping import step_all
-from faultline.alerting.windows import Horizon, horizon, window_width
+from faultline.alerting.windows import Horizon, horizon
 from faultline.model import Ack, AlertState, ErrorCount, Notification
 
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
@@ -166,9 +166,9 @@ def _forget(progress: Progress) -> Iterator[str]:
     over = [alert for alert in memory.alerts.values() if not alert.live] if progress.moved or progress.before else []
     if not over:
         return
-    named, reach = _named(memory), _reaches(memory)
+    named = _named(memory)
     for alert in over:
-        if alert.episode not in named and not _may_explain(alert, reach, progress.horizon):
+        if alert.episode not in named and not _may_explain(alert, memory, progress.horizon):
             progress.drop(alert, alert)
             yield alert.episode
 
@@ -177,16 +177,6 @@ def _named(memory: Memory) -> set[str]:
     return {name for cause, names in memory.effects.items() if memory.is_live(cause) for name in names}
 
 
-def _reaches(memory: Memory) -> dict[str, timedelta]:
-    """How long after its end an alert of each rule may explain others, or come back."""
-    graph, bucket = memory.rules.graph, memory.bucket
-    return {
-        name: max(graph.memory(name), 2 * window_width(rule, bucket)) + bucket
-        for name, rule in memory.rules.rules.items()
-    }
-
-
-def _may_explain(alert: Alert, reach: Mapping[str, timedelta], horizon: Horizon) -> bool:
-    if alert.ends_at is None or alert.key.rule not in reach:
-        return False
-    return not horizon.has_closed(alert.ends_at + reach[alert.key.rule])
+def _may_explain(alert: Alert, memory: Memory, horizon: Horizon) -> bool:
+    reach = memory.reaches.get(alert.key.rule)
+    return alert.ends_at is not None and reach is not None and not horizon.has_closed(alert.ends_at + reach)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from faultline.alerting.alerts import Alert, Term, Told
 from faultline.alerting.causes import Explanation
 from faultline.alerting.rules import Rules
 from faultline.alerting.silences import Silence
 from faultline.alerting.tallies import Tallies, Tally
-from faultline.alerting.windows import floor
+from faultline.alerting.windows import floor, window_width
 from faultline.model import AlertKey, ErrorCount
 
 Edges = tuple[datetime | None, datetime, frozenset[Silence], tuple[bool, ...]]
@@ -119,6 +120,15 @@ class Memory:
                 del self.awaited[key]
         for key in (told.awaits for told in after if told.awaits is not None):
             self.awaited.setdefault(key, set()).add(episode)
+
+    @cached_property
+    def reaches(self) -> Mapping[str, timedelta]:
+        """How long after its end an alert of each rule may explain others, or come back."""
+        graph, bucket = self.rules.graph, self.bucket
+        return {
+            name: max(graph.memory(name), 2 * window_width(rule, bucket)) + bucket
+            for name, rule in self.rules.rules.items()
+        }
 
     def is_live(self, episode: str) -> bool:
         """Whether the episode is remembered and goes on."""

@@ -33,8 +33,7 @@ def step_all(progress: Progress) -> None:
             restless.setdefault(alert.key.rule, []).append(alert.key)
     known = KnownCauses(memory.latest, memory.alerts)
     for name in memory.rules.graph.order:
-        if name in progress.touched or name in restless or progress.moved or progress.stirred:
-            _step_rule(progress, memory.rules.rules[name], restless.get(name, ()), known)
+        _step_rule(progress, memory.rules.rules[name], restless.get(name, ()), known)
     _expire_removed_rules(progress)
 
 
@@ -47,9 +46,12 @@ def _holds_on(progress: Progress, alert: Alert) -> bool:
 
 
 def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
+    keys = _keys(progress, rule, restless)
+    if not keys:
+        return
     first = len(progress.transitions)
     stepper = _Stepper(progress, rule, known)
-    for key in _keys(progress, rule, restless):
+    for key in keys:
         stepper.look(key)
     by_labels = sorted(progress.transitions[first:], key=lambda each: tuple(each.alert.labels.items()))
     progress.transitions[first:] = by_labels
@@ -57,15 +59,17 @@ def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey],
 
 def _keys(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey]) -> Keys:
     """The alerts of the rule to look at, with the earliest bucket that was added to, if one was."""
-    memory, latest = progress.memory, progress.memory.latest.get(rule.alert, {})
+    memory, latest = progress.memory, progress.memory.latest.get(rule.alert)
     keys: Keys = {}
-    if progress.moved or progress.stirred & memory.rules.graph.ancestors(rule.alert):
+    if latest and (progress.moved or progress.stirred & memory.rules.graph.ancestors(rule.alert)):
         keys |= {key: None for key, alert in latest.items() if alert.live and not _rests(progress, rule, alert)}
     if progress.moved and rule.needs_closing:
         keys |= dict.fromkeys(memory.tallies.of[rule.alert])
         if not rule.identity:
             keys[AlertKey(rule.alert, Labels())] = None
-    return keys | dict.fromkeys(restless) | progress.touched.get(rule.alert, {})
+    keys.update(dict.fromkeys(restless))
+    keys.update(progress.touched.get(rule.alert, ()))
+    return keys
 
 
 def _rests(progress: Progress, rule: BaseRule, alert: Alert) -> bool:

@@ -166,7 +166,7 @@ class Tallies:
     _targets: dict[tuple[Labels, str | None], tuple[Target, ...]] = field(default_factory=dict)
     _touched: dict[Target, datetime] = field(default_factory=dict)
     _restored: dict[str, dict[AlertKey, datetime | None]] = field(default_factory=dict)
-    _kept_from: dict[str, datetime] = field(default_factory=dict)
+    _forget_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.of = {rule.alert: {} for rule in self.rules}
@@ -219,12 +219,12 @@ class Tallies:
 
         A few buckets at a time, because it costs about as much as counting them.
         """
+        if not self.rules or (self._forget_at is not None and until < self._forget_at):
+            return
+        self._forget_at = until + min(rule.reach for rule in self.rules) / 8
         for rule in self.rules:
             tallies = self.of[rule.alert]
             before = until - rule.reach - 2 * bucket
-            if before < self._kept_from.setdefault(rule.alert, before) + rule.reach / 8:
-                continue
-            self._kept_from[rule.alert] = before
             for key in [key for key, tally in tallies.items() if tally.starts and tally.starts[0] < before]:
                 tallies[key].forget(before)
                 if not tallies[key].starts and not _known_term(tallies[key], rule, until):
