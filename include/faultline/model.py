@@ -263,10 +263,23 @@ class AlertSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """A message that waited with many others and is told in one with them; ``effects`` is how many it names."""
+
+    key: str
+    episode: str
+    kind: NotificationKind
+    reason: str
+    alert: AlertSummary
+    effects: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """One thing to tell one receiver. (``episode``, ``receiver``, ``kind``, ``sequence``) is unique, forever.
 
-    ``digest`` is what a digest is about; its ``alert`` is only what is needed to route and show it.
+    ``digest`` is what a digest is about, ``folded`` has the messages that are told in this one; the ``alert`` of either
+    is only what is needed to route and show it.
     """
 
     episode: str
@@ -278,6 +291,7 @@ class Notification:
     alert: AlertSummary
     suppressed: tuple[AlertSummary, ...] = ()
     digest: Digest | None = None
+    folded: tuple[Folded, ...] = ()
 
     @property
     def key(self) -> str:

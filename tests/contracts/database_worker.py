@@ -81,6 +81,10 @@ def work(url: str, job: str, step: str, sent: str) -> None:
             count_all(database)
         elif job == "evaluate":
             evaluate_all(database)
+        elif job == "fold":
+            ops = FileReceiver(Path(sent), die=False)
+            limits = {"rates": {"ops": 1}, "folds": {"ops": 2}}
+            dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1), **limits)
         else:
             ops = FileReceiver(Path(sent), die=step == "sent")
             dispatch_due(database, {"ops": [ops]}, clock=lambda: NOON, rng=random.Random(1), rates={"ops": 20})

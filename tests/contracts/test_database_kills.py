@@ -6,6 +6,7 @@ import random
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from faultline.adapters.database import Database
 from faultline.dispatch.delivery import OutboxState
 from faultline.dispatch.outbox import dispatch_due
 from faultline.model import LateCount
+from faultline.testing.receivers import RecordingReceiver
 from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, start
 from tests.contracts.values import ACK, NOON, P0, P1, SECOND, alert, count, evaluation, notification
 
@@ -74,3 +76,24 @@ def test_a_sender_killed_at_any_step_loses_nothing_and_repeats_only_what_it_had_
     assert set(keys) == {"e1-ops-firing-1", "e2-ops-firing-1"}
     assert {keys.count(key) for key in keys} == copies
     assert database.outbox_summary()[OutboxState.DELIVERED] == 2
+
+
+@pytest.mark.parametrize("step", ["outbox:leased", "outbox:turn", "outbox:folding", "outbox:folded"])
+def test_a_sender_killed_while_it_folds_loses_nothing_and_tells_nothing_twice(
+    step: str, database_url: str, database: Database, tmp_path: Path
+) -> None:
+    sent = tmp_path / "sent"
+    lease = database.acquire_lease("alerts", "test")
+    episodes = [f"e{number}" for number in range(5)]
+    database.record_evaluation(lease, evaluation(*(notification(episode=episode) for episode in episodes)))
+    kill_at(step, database_url, "fold", sent)
+    told = RecordingReceiver("ops")
+    for minute in range(2, 5):
+        at = NOON + minute * 60 * SECOND
+        limits: Any = {"rates": {"ops": 1}, "folds": {"ops": 2}}
+        dispatch_due(database, {"ops": [told]}, clock=lambda at=at: at, rng=random.Random(1), **limits)
+    alone = sent.read_text().split() if sent.exists() else []
+    alone += [each.key for each in told.sent if not each.folded]
+    folded = [each.key for message in told.sent for each in message.folded]
+    assert sorted(alone + folded) == [f"{episode}-ops-firing-1" for episode in episodes]
+    assert {row.finished_at is not None for row in database.recent_notifications(20)} == {True}

@@ -55,6 +55,14 @@ HISTORIES = {
         History(alert(), sent=(sent(OutboxState.RETRY), sent(OutboxState.DEAD, "ops/wecom/1"))),
         "Nobody has been told yet: its message waits to be sent to ops/slack/1. Given up for ops/wecom/1: 500 no room.",
     ),
+    "told in one message with others": (
+        History(alert(), sent=(replace(sent(OutboxState.FOLDED), finished_at=NOON),)),
+        "Told: ops/slack/1.",
+    ),
+    "to be told in one message with others": (
+        History(alert(), sent=(replace(sent(OutboxState.FOLDED), finished_at=None),)),
+        "Nobody has been told yet: its message waits to be sent to ops/slack/1.",
+    ),
     "over before it was sent": (
         History(alert(AlertState.RESOLVED), sent=(sent(OutboxState.SUPERSEDED),)),
         "Nobody was told: it began and ended before a message could be sent.",

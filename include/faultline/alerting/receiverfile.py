@@ -119,6 +119,14 @@ class Worded(StrictModel):
     text: MessageTemplate | None = Field(default=None, description="Jinja2 template of the text")
 
 
+class ChatConfig(Worded, Channel):
+    """What every channel has that people read."""
+
+    fold_above: int = Field(
+        default=10, ge=1, description="when more messages than these wait for their turn, they become one"
+    )
+
+
 class ConsoleConfig(Worded):
     """Messages on standard output."""
 
@@ -133,7 +141,7 @@ class WebhookConfig(Channel):
     url_file: Name | None = None
 
 
-class SlackConfig(Worded, Channel):
+class SlackConfig(ChatConfig):
     """Slack's incoming webhook, or a compatible one."""
 
     secrets = ("api_url",)
@@ -143,7 +151,7 @@ class SlackConfig(Worded, Channel):
     api_url_file: Name | None = None
 
 
-class RobotConfig(Worded, Channel):
+class RobotConfig(ChatConfig):
     """A chat robot that can ask for signed messages."""
 
     secrets = ("url", "secret")
@@ -166,7 +174,7 @@ class FeishuConfig(RobotConfig):
     per_minute = 100
 
 
-class WeComConfig(Worded, Channel):
+class WeComConfig(ChatConfig):
     """WeCom's group robot."""
 
     secrets = ("url",)
@@ -186,7 +194,7 @@ class PagerDutyConfig(Worded, Channel):
     url: Annotated[str, AfterValidator(_address)] | None = Field(default=None, description="another address of the API")
 
 
-class AppriseConfig(Worded, Channel):
+class AppriseConfig(ChatConfig):
     """One service that Apprise knows: mail, ntfy, Telegram …"""
 
     secrets = ("url",)
@@ -208,3 +216,9 @@ class ReceiverConfig(StrictModel):
     wecom_configs: tuple[WeComConfig, ...] = ()
     pagerduty_configs: tuple[PagerDutyConfig, ...] = ()
     apprise_configs: tuple[AppriseConfig, ...] = ()
+
+    def slowest(self) -> tuple[int, int] | None:
+        """The fewest messages a minute of its channels that people read, and above how many waiting they become one."""
+        channels = [each for _, found in self for each in found if isinstance(each, ChatConfig)]
+        limits = [(limit, each.fold_above) for each in channels if (limit := each.max_per_minute or each.per_minute)]
+        return min(limits, default=None)

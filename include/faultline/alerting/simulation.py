@@ -5,7 +5,7 @@ For ``faultline test``; backtests and the live sensor call the same ``evaluate``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,8 @@ from faultline.alerting.rules import Rules
 from faultline.alerting.scenario import Arrival
 from faultline.alerting.silences import Silence
 from faultline.alerting.windows import counts_from
+from faultline.dispatch.folding import FOLD, FOLDABLE, MOST, fold
+from faultline.dispatch.turns import next_turn
 from faultline.errors import PermanentError
 from faultline.model import Ack, AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
@@ -104,7 +106,7 @@ def simulate(rules: Rules, plan: Plan) -> Timeline:
     counted: list[ErrorCount] = []
     dropped: list[ErrorCount] = []
     terms: dict[AlertKey, Term] = {}
-    mail, desk = _Mail(plan.outages), _Desk(list(reversed(plan.acks)))
+    mail, desk = _Mail(plan.outages, limits_of(rules)), _Desk(list(reversed(plan.acks)))
     transitions: list[Transition] = []
     snapshots: list[Snapshot] = []
     for at in _instants(plan):
@@ -177,14 +179,26 @@ class _Desk:
         return found
 
 
+def limits_of(rules: Rules) -> dict[str, tuple[int, int]]:
+    """Of each receiver with a limit: how many messages a minute, and above how many waiting ones they become one."""
+    found = {name: receiver.slowest() for name, receiver in rules.receivers.items()}
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
 @dataclass
 class _Mail:
-    """The outbox: in order for each receiver; nothing for one that is down, and no word of what is over by then."""
+    """The outbox: in order for each receiver; nothing for one that is down, and no word of what is over by then.
+
+    A receiver is as slow as the slowest of its channels.
+    """
 
     outages: Sequence[Outage]
+    limits: Mapping[str, tuple[int, int]]
     delivered: list[Delivery] = field(default_factory=list)
     queue: list[Notification] = field(default_factory=list)
     receipts: dict[str, datetime] = field(default_factory=dict)
+    sendings: dict[str, list[datetime]] = field(default_factory=dict)
+    due: dict[str, datetime] = field(default_factory=dict)
 
     def take_receipts(self) -> dict[str, datetime]:
         """What was taken since the last call, and when."""
@@ -194,10 +208,60 @@ class _Mail:
     def send(self, notifications: Sequence[Notification], at: datetime) -> None:
         self.queue = _without_superseded([*self.queue, *notifications])
         down = {each.receiver for each in self.outages if each.start <= at < each.end}
-        taken = [each for each in self.queue if each.receiver not in down]
-        self.delivered += [Delivery(at, each) for each in taken]
-        self.receipts |= {each.key: at for each in taken}
-        self.queue = [each for each in self.queue if each.receiver in down]
+        held = [each for each in self.queue if each.receiver in down]
+        limited = [each for each in self.queue if each.receiver in self.limits.keys() - down]
+        for each in self.queue:
+            if each.receiver not in down and each.receiver not in self.limits:
+                self._deliver(each, at)
+        for receiver in dict.fromkeys(each.receiver for each in limited):
+            mine = [each for each in limited if each.receiver == receiver]
+            held += self._take_turns(receiver, mine, at)
+        self.queue = held
+
+    def _take_turns(self, receiver: str, waiting: list[Notification], at: datetime) -> list[Notification]:
+        """Deliver in rounds, as the outbox lends: of each episode the first that is due; what has no turn, waits."""
+        while ready := [each for each in _first_of_each(waiting) if self.due.get(each.key, at) <= at]:
+            for number, each in enumerate(ready):
+                turn = self._turn(receiver, at)
+                if turn > at:
+                    return self._wait(receiver, waiting, ready[number:], at, turn)
+                self._deliver(each, at)
+                waiting = [other for other in waiting if other is not each]
+        return waiting
+
+    def _wait(
+        self, receiver: str, waiting: list[Notification], unsent: list[Notification], at: datetime, turn: datetime
+    ) -> list[Notification]:
+        """What waits for a turn, as one message where it is too much."""
+        self.due |= {each.key: turn for each in unsent}
+        mine = [each for each in waiting if each.kind in FOLDABLE][:MOST]
+        if len(mine) <= self.limits[receiver][1]:
+            return waiting
+        summary, keys = fold(mine, at), {each.key for each in mine}
+        self.due[summary.key] = turn
+        return [*(each for each in waiting if each.key not in keys), summary]
+
+    def _turn(self, receiver: str, at: datetime) -> datetime:
+        """When the receiver takes the next; a turn that it takes now is noted."""
+        times, (per_minute, _) = self.sendings.setdefault(receiver, []), self.limits[receiver]
+        if (turn := next_turn(times, per_minute, at)) == at:
+            self.sendings[receiver] = [at, *times[: per_minute - 1]]
+        return turn
+
+    def _deliver(self, notification: Notification, at: datetime) -> None:
+        self.delivered.append(Delivery(at, notification))
+        self.receipts |= dict.fromkeys([notification.key, *(each.key for each in notification.folded)], at)
+
+
+def _first_of_each(waiting: Sequence[Notification]) -> list[Notification]:
+    """Those that no earlier one of their episode waits before; messages that tell of many keep their order, too."""
+    ready, seen = [], set[str]()
+    for each in waiting:
+        own = FOLD if each.folded else each.episode
+        if own not in seen:
+            ready.append(each)
+        seen |= {own, *(one.episode for one in each.folded)}
+    return ready
 
 
 def _without_superseded(queue: list[Notification]) -> list[Notification]:

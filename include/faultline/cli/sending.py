@@ -17,6 +17,7 @@ app = typer.Typer()
 outbox = typer.Typer(no_args_is_help=True, help="What was sent, what waits, and what could not be delivered.")
 app.add_typer(outbox, name="outbox")
 
+_STATES = "queued, leased, retry, delivered, dead, superseded, folded_into_digest."
 Target = Annotated[str | None, typer.Option(help="Only this target, such as ops/slack/1.")]
 
 
@@ -46,7 +47,7 @@ def _answer(delivery: Delivery) -> str:
 
 @outbox.command("list")
 def list_(
-    state: Annotated[list[str] | None, typer.Option(help="queued, leased, retry, delivered, dead, superseded.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help=_STATES)] = None,
     target: Target = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
 ) -> None:

@@ -29,7 +29,11 @@ class Delivery:
 
 
 class OutboxState(StrEnum):
-    """Where a notification to one target stands. ``superseded`` was never sent: its alert ended before."""
+    """Where a notification to one target stands.
+
+    ``superseded`` was never sent: its alert ended before. ``folded_into_digest`` is told in one message with others,
+    and finished when that is delivered.
+    """
 
     QUEUED = "queued"
     LEASED = "leased"
@@ -37,6 +41,7 @@ class OutboxState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     SUPERSEDED = "superseded"
+    FOLDED = "folded_into_digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,18 @@ class Sent:
     finished_at: datetime | None
     provider_code: str | None
     provider_message: str | None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the target has it, by itself or in one message with others."""
+        folded = self.state is OutboxState.FOLDED and self.finished_at is not None
+        return folded or self.state is OutboxState.DELIVERED
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be sent, by itself or in one message with others."""
+        unfinished = (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)
+        return self.state in unfinished or (self.state is OutboxState.FOLDED and self.finished_at is None)
 
     @property
     def answer(self) -> str:

@@ -11,54 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from faultline.dispatch import folding
 from faultline.dispatch.digest import words as digest_words
 from faultline.dispatch.links import alert_url, page_url, search_command
 from faultline.dispatch.markup import PLAIN, Markup
-from faultline.dispatch.style import DEFAULT_STYLE, Language, Style
+from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.templates import TemplateFailed, render_template, template_of
 from faultline.dispatch.text import cut_bytes, shorten, size
-from faultline.model import AlertKey, AlertState, AlertSummary, Notification, NotificationKind
+from faultline.dispatch.words import KIND_WORDS, STATE_WORDS, name
+from faultline.model import AlertKey, AlertSummary, Notification
 
 log = logging.getLogger(__name__)
 
-_WORDS: Mapping[Language, Mapping[NotificationKind, str]] = {
-    "en": {
-        NotificationKind.FIRING: "FIRING",
-        NotificationKind.UPDATE: "UPDATE",
-        NotificationKind.RESOLVED: "RESOLVED",
-        NotificationKind.PERSISTS: "STILL FAILING",
-        NotificationKind.CORRECTION: "CORRECTION",
-        NotificationKind.DIGEST: "DIGEST",
-        NotificationKind.META: "FAULTLINE",
-    },
-    "zh": {
-        NotificationKind.FIRING: "告警",
-        NotificationKind.UPDATE: "更新",
-        NotificationKind.RESOLVED: "已恢复",
-        NotificationKind.PERSISTS: "仍未恢复",
-        NotificationKind.CORRECTION: "更正",
-        NotificationKind.DIGEST: "摘要",
-        NotificationKind.META: "FAULTLINE",
-    },
-}
-_STATES: Mapping[Language, Mapping[AlertState, str]] = {
-    "en": {
-        AlertState.SUPPRESSED: "suppressed",
-        AlertState.HELD: "held",
-        AlertState.RECOVERING: "recovering",
-        AlertState.RESOLVED: "over",
-        AlertState.FIRING: "sent before its cause was seen",
-        AlertState.ACKED: "acknowledged",
-    },
-    "zh": {
-        AlertState.SUPPRESSED: "已抑制",
-        AlertState.HELD: "等待根因",
-        AlertState.RECOVERING: "恢复中",
-        AlertState.RESOLVED: "已恢复",
-        AlertState.FIRING: "根因出现前已通知",
-        AlertState.ACKED: "已确认",
-    },
-}
 _TITLE_LENGTH = 200
 
 
@@ -104,13 +68,10 @@ def render(
     return Message(title, cut_bytes(text, limit or 0))
 
 
-def name(alert: AlertKey) -> str:
-    """The alert as ``Rule label=value label=value``."""
-    return " ".join([alert.rule, *(f"{label}={value}" for label, value in alert.labels.items())])
-
-
 def title_of(notification: Notification, style: Style, escape: Callable[[str], str]) -> str:
     """The title of its message, made harmless by ``escape``."""
+    if notification.folded:
+        return _titled(notification, style, escape(folding.title(notification, style.language)))
     if notification.digest is not None:
         return _titled(notification, style, escape(digest_words.title(notification.digest, style.language)))
     if style.title is not None:
@@ -125,11 +86,13 @@ def title_of(notification: Notification, style: Style, escape: Callable[[str], s
 
 
 def _titled(notification: Notification, style: Style, heading: str) -> str:
-    return f"[{_WORDS[style.language][notification.kind]}] {heading}"
+    return f"[{KIND_WORDS[style.language][notification.kind]}] {heading}"
 
 
 def _text(notification: Notification, markup: Markup, style: Style, detail: _Detail) -> str:
     """What fails of a channel's own template is said; the default one still tells the rest."""
+    if notification.folded:
+        return _folded_text(notification, markup, style, detail)
     if notification.digest is not None:
         return _digest_text(notification, markup, style, detail)
     variables = _variables(notification, style, detail)
@@ -150,6 +113,12 @@ def _digest_text(notification: Notification, markup: Markup, style: Style, detai
     return render_template(template_of(f"digest.{style.language}"), variables, markup)
 
 
+def _folded_text(notification: Notification, markup: Markup, style: Style, detail: _Detail) -> str:
+    told = folding.variables(notification, style.language, entries=detail.effects)
+    variables = {**told, "ui_url": page_url(style.ui_url), "id": notification.key}
+    return render_template(template_of(f"folded.{style.language}"), variables, markup)
+
+
 # Of titles: they are made harmless as a whole.
 _AS_IT_IS = Markup(str, str, str, lambda text, url: f"{text}: {url}")
 
@@ -160,7 +129,7 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
     rest = effects[detail.effects :]
     return {
         "kind": notification.kind.value,
-        "word": _WORDS[style.language][notification.kind],
+        "word": KIND_WORDS[style.language][notification.kind],
         "alertname": alert.alert.rule,
         "name": name(alert.alert),
         "severity": alert.labels.get("severity", ""),
@@ -204,5 +173,5 @@ def _further(labels: Mapping[str, str], alert: AlertKey) -> str:
 
 def _effects(effects: tuple[AlertSummary, ...], style: Style) -> Iterator[dict[str, Any]]:
     for effect in effects:
-        state = _STATES[style.language].get(effect.state, effect.state.value)
+        state = STATE_WORDS[style.language].get(effect.state, effect.state.value)
         yield {"name": name(effect.alert), "count": effect.count, "starts_at": effect.starts_at, "state": state}

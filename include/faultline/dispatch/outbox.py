@@ -40,6 +40,9 @@ class Outbox(Protocol):
     def give_back(self, unsent: Sequence[Leased], at: datetime) -> None:
         """Return loans that were not used."""
 
+    def fold_waiting(self, target: str, above: int, unsent: Sequence[Leased], at: datetime, due_at: datetime) -> bool:
+        """Make one message of those that wait for the target, when they are more; loans of others are given back."""
+
     def take_turn(self, target: str, per_minute: int, at: datetime) -> datetime:
         """``at`` when the target may be sent something now, otherwise when it may be."""
 
@@ -77,11 +80,13 @@ def dispatch_due(
     limit: int = 500,
     stop: Callable[[], bool] = lambda: False,
     rates: Mapping[str, int] = NO_LIMITS,
+    folds: Mapping[str, int] = NO_LIMITS,
     fallback: Fallback | None = None,
 ) -> DispatchReport:
     """Send everything that is due now, once each; when told to stop, only what is under way.
 
-    ``rates``: how many messages a minute a target takes. ``fallback``: who is told of a target that cannot be reached.
+    ``rates``: how many messages a minute a target takes; ``folds``: above how many that wait for their turn they become
+    one. ``fallback``: who is told of a target that cannot be reached.
     An exception of a receiver is a fault of ours: it is raised when the other targets are through, and what it left
     unnoted is due again when its loan runs out.
     """
@@ -94,7 +99,7 @@ def dispatch_due(
     # The second half of the loan is for the send under way: it must be over before the loan is.
     over = _Over(stop, clock, at + lease_for / 2)
     channels = {channel.target: channel for group in receivers.values() for channel in group}
-    sender = _Sender(outbox, channels, rates, fallback, clock, rng, over)
+    sender = _Sender(outbox, channels, rates, folds, fallback, clock, rng, over)
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="faultline-dispatch") as pool:
         work = [pool.submit(sender.send_lane, target, lane) for target, lane in lanes.items()]
     return DispatchReport(tuple(attempt for lane in work for attempt in lane.result()))
@@ -138,30 +143,38 @@ class _Sender:
     outbox: Outbox
     channels: Mapping[str, Receiver]
     rates: Mapping[str, int]
+    folds: Mapping[str, int]
     fallback: Fallback | None
     clock: Callable[[], datetime]
     rng: random.Random
     over: Callable[[], bool]
 
     def send_lane(self, target: str, lane: Sequence[Leased]) -> list[Attempt]:
-        """Send one target's notifications in order; what there is no time or no turn for is given back."""
+        """Send one target's notifications in order; what there is no time or no turn for is given back, or folded."""
         attempts = []
         for number, leased in enumerate(lane):
-            if (later := self._later(target)) is not None:
-                self.outbox.give_back(lane[number:], later)
+            if self.over():
+                self.outbox.give_back(lane[number:], self.clock())
+                break
+            if (turn := self._turn(target)) is not None:
+                self._wait(target, lane[number:], turn)
                 break
             attempts.append(self._attempt(leased))
         return attempts
 
-    def _later(self, target: str) -> datetime | None:
-        """When the lane goes on, if it must not now."""
-        if self.over():
-            return self.clock()
+    def _turn(self, target: str) -> datetime | None:
+        """When the target may be sent something, if it must not now."""
         if target not in self.rates:
             return None
         now = self.clock()
         turn = self.outbox.take_turn(target, self.rates[target], now)
         return turn if turn > now else None
+
+    def _wait(self, target: str, unsent: Sequence[Leased], turn: datetime) -> None:
+        if target in self.folds:
+            self.outbox.fold_waiting(target, self.folds[target], unsent, self.clock(), turn)
+        else:
+            self.outbox.give_back(unsent, turn)
 
     def _attempt(self, leased: Leased) -> Attempt:
         outcome = decide(self._send(leased), leased.attempt, self.clock(), self.rng)

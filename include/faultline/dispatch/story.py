@@ -87,9 +87,9 @@ def measure(
 def conclude(history: History) -> str:
     """The answer in a sentence: who was told, or why nobody was."""
     pages = [each for each in history.sent if each.notification.kind is not NotificationKind.RESOLVED]
-    delivered = _targets(each for each in pages if each.state is OutboxState.DELIVERED)
+    delivered = _targets(each for each in pages if each.delivered)
     dead = [each for each in pages if each.state is OutboxState.DEAD]
-    waiting = [each for each in pages if each.state in (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)]
+    waiting = [each for each in pages if each.waits]
     lost = f" Given up for {_targets(dead)}: {dead[-1].answer or 'no answer'}." if dead else ""
     if delivered and history.alert.corrected:
         return f"Told: {delivered}; then corrected: with records that came late it was no alert.{lost}"
@@ -127,7 +127,7 @@ def _why_not_sent(history: History) -> str:
     row, now = history.suppressions[-1], "it is" if alert.live else "it was"
     if row.reason is not MuteReason.CHAIN or not row.causes:
         return f"Nobody was told: {now} kept back by a {_words(row.reason)}."
-    told = _targets(each for each in history.named if each.state is OutboxState.DELIVERED)
+    told = _targets(each for each in history.named if each.delivered)
     by = f"a message about its cause names it, sent to {told}" if told else "no message that was delivered names it"
     return f"Nobody was told of it by itself: {now} explained by {row.causes[0].alert}; {by}."
 

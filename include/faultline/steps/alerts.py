@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
-from faultline.dispatch.receivers import build_receivers, fallback_of, rates_of, targets_of
+from faultline.dispatch.receivers import build_receivers, fallback_of, folds_of, rates_of, targets_of
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
@@ -85,7 +86,7 @@ class AlertWatch:
             raise
         for step in evaluation.transitions:
             log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
-        self._sender.send(receivers, rates_of(rules), fallback_of(rules, receivers))
+        self._sender.send(receivers, Terms(rates_of(rules), folds_of(rules), fallback_of(rules, receivers)))
         return evaluation
 
 
@@ -112,6 +113,18 @@ def begin_watch(
         sleep(settings.evaluation_interval.total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms targets are sent to: see ``dispatch_due``."""
+
+    rates: Mapping[str, int]
+    folds: Mapping[str, int]
+    fallback: Fallback | None
+
+
+NO_TERMS = Terms(NO_LIMITS, NO_LIMITS, None)
+
+
 class Sender:
     """Rounds of dispatching in a few threads: while one round waits for a slow receiver, the next serves the others."""
 
@@ -125,14 +138,13 @@ class Sender:
     def send(
         self,
         receivers: Mapping[str, Sequence[Receiver]],
-        rates: Mapping[str, int] = NO_LIMITS,
-        fallback: Fallback | None = None,
+        terms: Terms = NO_TERMS,
     ) -> None:
         """Start a round if there is room for one; raises what a finished round raised."""
         finished = [each for each in self._rounds if each.done()]
         self._rounds = [each for each in self._rounds if not each.done()]
         if len(self._rounds) < SENDING_ROUNDS:
-            self._rounds.append(self._pool.submit(self._round, receivers, rates, fallback))
+            self._rounds.append(self._pool.submit(self._round, receivers, terms))
         for each in finished:
             each.result()
 
@@ -144,9 +156,7 @@ class Sender:
     def _over(self) -> bool:
         return self._end is not None and self._clock() >= self._end
 
-    def _round(
-        self, receivers: Mapping[str, Sequence[Receiver]], rates: Mapping[str, int], fallback: Fallback | None
-    ) -> None:
+    def _round(self, receivers: Mapping[str, Sequence[Receiver]], terms: Terms) -> None:
         """Send until nothing is due; not for ever, so that a change of the receivers comes into force."""
         for _ in range(MOST_BATCHES):
             report = dispatch_due(
@@ -155,8 +165,9 @@ class Sender:
                 clock=self._clock,
                 rng=random.Random(),
                 stop=self._over,
-                rates=rates,
-                fallback=fallback,
+                rates=terms.rates,
+                folds=terms.folds,
+                fallback=terms.fallback,
             )
             for attempt in report.attempts:
                 log.info("%s to %s: %s", attempt.leased.notification.key, attempt.leased.target, attempt.outcome.state)

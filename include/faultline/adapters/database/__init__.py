@@ -283,6 +283,17 @@ class Database:
         with writing(self._engine) as connection:
             outbox.give_back(connection, unsent, at)
 
+    def fold_waiting(self, target: str, above: int, unsent: Sequence[Leased], at: datetime, due_at: datetime) -> bool:
+        """Make one message, due at ``due_at``, of those that wait for the target, when they are more than ``above``.
+
+        The loans of what is not are given back until then.
+        """
+        with writing(self._engine) as connection:
+            folded = outbox.fold_waiting(connection, target, above, unsent, at, due_at, self._checkpoint)
+            outbox.give_back(connection, unsent, due_at)
+        self._checkpoint("outbox:folded")
+        return folded
+
     def take_turn(self, target: str, per_minute: int, at: datetime) -> datetime:
         """``at`` when the target may be sent something now, which is noted; otherwise when it may be."""
         with writing(self._engine) as connection:

@@ -7,17 +7,18 @@ a resolve cannot overtake its firing, whatever fails in between.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy import literal as const
 
 from faultline.adapters.database.connect import AT_ONCE, batched, insert_or_ignore
 from faultline.adapters.database.stored import NOTIFICATION, to_json
 from faultline.adapters.database.tables import outbox
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent
+from faultline.dispatch.folding import FOLD, FOLDABLE, MOST, episode_of, fold
 from faultline.model import Notification, NotificationKind
 
 log = logging.getLogger(__name__)
@@ -61,11 +62,11 @@ def _drop_untold(connection: Connection, resolve: Notification, target: str) -> 
     After an attempt, even a failed one (a timeout may have arrived), everything is sent, in order.
     """
     rows = connection.execute(
-        select(outbox.c.id, outbox.c.attempts)
+        select(outbox.c.id, outbox.c.attempts, outbox.c.state)
         .where(outbox.c.episode == resolve.episode, outbox.c.target == target)
         .with_for_update()
     ).all()
-    untold = len(rows) > 1 and not any(row.attempts for row in rows)
+    untold = len(rows) > 1 and not any(row.attempts or row.state == OutboxState.FOLDED for row in rows)
     if untold:
         log.info("%s began and ended before %s was told: neither is sent", resolve.episode, target)
         connection.execute(
@@ -92,13 +93,13 @@ def lease_due(connection: Connection, at: datetime, lease_for: timedelta, limit:
             earlier.c.episode == outbox.c.episode,
             earlier.c.target == outbox.c.target,
             earlier.c.id < outbox.c.id,
-            earlier.c.state.in_(_UNFINISHED),
+            or_(earlier.c.state.in_(_UNFINISHED), _being_told(earlier)),
         )
         .exists()
     )
     rows = connection.execute(
         select(outbox.c.id, outbox.c.target, outbox.c.attempts, outbox.c.body)
-        .where(outbox.c.state.in_(_UNFINISHED), outbox.c.due_at <= at, ~blocked, ~busy)
+        .where(outbox.c.state.in_(_UNFINISHED), outbox.c.due_at <= at, ~blocked, ~_behind_a_fold(), ~busy)
         .order_by(outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
@@ -127,7 +128,84 @@ def record_delivery(connection: Connection, leased: Leased, outcome: Outcome, at
         "provider_message": outcome.delivery.provider_message,
     }
     values |= {"due_at": outcome.not_before} if outcome.not_before else {"finished_at": at}
-    return connection.execute(update(outbox).where(*where).values(values)).rowcount == 1
+    recorded = connection.execute(update(outbox).where(*where).values(values)).rowcount == 1
+    if recorded and leased.notification.folded and outcome.state != OutboxState.RETRY:
+        _finish_folded(connection, leased, outcome, at)
+    return recorded
+
+
+def _behind_a_fold() -> ColumnElement[bool]:
+    """Whether a row tells of many, and an earlier one of its target that does is unfinished.
+
+    The later may have the ends of what the earlier tells the beginnings of.
+    """
+    earlier = outbox.alias("earlier_fold")
+    unfinished = (
+        select(const(1))
+        .where(
+            earlier.c.target == outbox.c.target,
+            earlier.c.id < outbox.c.id,
+            earlier.c.episode.startswith(FOLD),
+            earlier.c.state.in_(_UNFINISHED),
+        )
+        .exists()
+    )
+    return and_(outbox.c.episode.startswith(FOLD), unfinished)
+
+
+def _being_told(row: Any) -> ColumnElement[bool]:
+    """Whether a row is folded into a message that is still to be sent."""
+    return and_(row.c.state == OutboxState.FOLDED, row.c.finished_at.is_(None))
+
+
+def _finish_folded(connection: Connection, leased: Leased, outcome: Outcome, at: datetime) -> None:
+    """What was told in one message was told when that was; where it was given up, each of them is."""
+    values: dict[str, Any] = {"finished_at": at}
+    if outcome.state == OutboxState.DEAD:
+        said = {"provider_code": outcome.delivery.provider_code, "provider_message": outcome.delivery.provider_message}
+        values |= {"state": OutboxState.DEAD, **said}
+    for some in batched([each.key for each in leased.notification.folded], AT_ONCE):
+        rows = (outbox.c.key.in_(some), outbox.c.target == leased.target, outbox.c.state == OutboxState.FOLDED)
+        connection.execute(update(outbox).where(*rows).values(values))
+
+
+def fold_waiting(
+    connection: Connection,
+    target: str,
+    above: int,
+    unsent: Sequence[Leased],
+    at: datetime,
+    due_at: datetime,
+    checkpoint: Callable[[str], None],
+) -> bool:
+    """Make one message, due at ``due_at``, of those that wait for the target, when they are more than ``above``.
+
+    Everything unfinished of the target is looked at, and the oldest are folded, so that nothing overtakes an earlier
+    message of its episode. Nothing is folded while another sender has loans of the target.
+    """
+    rows = connection.execute(
+        select(outbox.c.id, outbox.c.key, outbox.c.state, outbox.c.attempts, outbox.c.due_at, outbox.c.body)
+        .where(outbox.c.target == target, outbox.c.state.in_(_UNFINISHED), outbox.c.kind.in_(FOLDABLE))
+        .order_by(outbox.c.id)
+        .limit(MOST)
+        .with_for_update()
+    ).all()
+    mine = {(each.notification.key, each.attempt) for each in unsent}
+    lent = [row for row in rows if row.state == OutboxState.LEASED and row.due_at > at]
+    if len(rows) <= above or any((row.key, row.attempts) not in mine for row in lent):
+        return False
+    waiting = [NOTIFICATION.validate_json(row.body) for row in rows]
+    episode = episode_of(waiting)
+    before = select(func.count()).where(outbox.c.episode == episode, outbox.c.target == target)
+    summary = fold(waiting, at, sequence=connection.execute(before).scalar_one() + 1)
+    enqueue(connection, summary, (target,))
+    checkpoint("outbox:folding")
+    row = (outbox.c.key == summary.key, outbox.c.target == target)
+    connection.execute(update(outbox).where(*row).values(due_at=due_at))
+    told = {"state": OutboxState.FOLDED, "due_at": due_at, "provider_message": f"told in {summary.key}"}
+    connection.execute(update(outbox).where(outbox.c.id.in_([row.id for row in rows])).values(told))
+    log.info("%d messages for %s are folded into %s", len(rows), target, summary.key)
+    return True
 
 
 def deliveries(connection: Connection, keys: Collection[str], at: datetime) -> dict[str, datetime]:
@@ -142,7 +220,8 @@ def deliveries(connection: Connection, keys: Collection[str], at: datetime) -> d
 
 
 def _delivered_at(rows: Sequence[Any], at: datetime) -> datetime | None:
-    delivered: list[datetime] = [row.finished_at for row in rows if row.state == OutboxState.DELIVERED]
+    told = (OutboxState.DELIVERED, OutboxState.FOLDED)
+    delivered: list[datetime] = [row.finished_at for row in rows if row.state in told and row.finished_at]
     if delivered:
         return min(delivered)
     if any(row.finished_at is None for row in rows):
@@ -180,7 +259,8 @@ def requeue_dead(connection: Connection, at: datetime, keys: Sequence[str], targ
         )
         .exists()
     )
-    where = [outbox.c.state == OutboxState.DEAD, ~overtaken]
+    # What was told in one message is sent again by itself.
+    where = [outbox.c.state == OutboxState.DEAD, ~overtaken, ~outbox.c.episode.startswith(FOLD)]
     where += [outbox.c.key.in_(keys)] if keys else []
     where += [outbox.c.target == target] if target else []
     # One attempt stays counted: something may have arrived, so a resolve is still owed.

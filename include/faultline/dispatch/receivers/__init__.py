@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from faultline.alerting.receiverfile import Channel, ReceiverConfig, RobotConfig, Worded
+from faultline.alerting.receiverfile import Channel, ChatConfig, ReceiverConfig, RobotConfig, Worded
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
@@ -53,14 +53,21 @@ def read_by_people(receiver: ReceiverConfig, targets: Sequence[str]) -> tuple[st
 
 def rates_of(rules: Rules) -> dict[str, int]:
     """How many messages each target takes in a minute, where there is a limit."""
-    return {
-        f"{receiver.name}/{field.removesuffix('_configs')}/{number}": rate
-        for receiver in rules.receivers.values()
-        for field, channels in receiver
-        if field.endswith("_configs")
-        for number, channel in enumerate(channels, 1)
-        if isinstance(channel, Channel) and (rate := channel.max_per_minute or channel.per_minute)
-    }
+    limits = ((target, channel.max_per_minute or channel.per_minute) for target, channel in _limited(rules))
+    return {target: limit for target, limit in limits if limit}
+
+
+def folds_of(rules: Rules) -> dict[str, int]:
+    """Above how many waiting messages those of a target become one; not where each is an incident, or for a program."""
+    return {target: channel.fold_above for target, channel in _limited(rules) if isinstance(channel, ChatConfig)}
+
+
+def _limited(rules: Rules) -> Iterator[tuple[str, Channel]]:
+    for receiver in rules.receivers.values():
+        for field, channels in receiver:
+            for number, channel in enumerate(channels if field.endswith("_configs") else (), 1):
+                if isinstance(channel, Channel):
+                    yield f"{receiver.name}/{field.removesuffix('_configs')}/{number}", channel
 
 
 def fallback_of(rules: Rules, receivers: Mapping[str, Sequence[Receiver]]) -> Fallback | None:

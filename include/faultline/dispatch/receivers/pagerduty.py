@@ -14,10 +14,11 @@ from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.http import LIMITS, Answer, Limits, Request, by_status, deliver
 from faultline.dispatch.links import alert_url
 from faultline.dispatch.markup import PLAIN, web_address
-from faultline.dispatch.messages import name, render
+from faultline.dispatch.messages import render
 from faultline.dispatch.secrets import Secret
 from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.text import one_line, shorten
+from faultline.dispatch.words import name
 from faultline.model import AlertState, Notification
 
 URL = "https://events.pagerduty.com/v2/enqueue"

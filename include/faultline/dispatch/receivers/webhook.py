@@ -16,8 +16,8 @@ from faultline.digest import Digest
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.http import LIMITS, Limits, Request, by_status, deliver
 from faultline.dispatch.links import alert_url
-from faultline.dispatch.messages import name
 from faultline.dispatch.secrets import Secret
+from faultline.dispatch.words import name
 from faultline.model import AlertState, AlertSummary, Notification
 
 _DIGEST = TypeAdapter(Digest)
