@@ -25,7 +25,8 @@ from faultline.alerting.windows import Horizon, horizon
 from faultline.model import Ack, AlertState, ErrorCount, Notification
 
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
-_WAITING = frozenset({AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING})
+_UNHEARD = (AlertState.PENDING, AlertState.HELD)
+_WAITING = frozenset({*_UNHEARD, AlertState.RECOVERING})
 
 
 @contextmanager
@@ -115,6 +116,9 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
     if progress.before and (memory.rules.graph.edges or memory.effects):
         memory.effects = effects_by_cause(memory.alerts.values())
     for alert in _causes_first(progress):
+        if alert.state in _UNHEARD and not alert.told:
+            memory.restless.add(alert.episode)
+            continue
         occasion = _occasion(progress, alert)
         told, sent = announce(occasion)
         progress.put(alert, told)
