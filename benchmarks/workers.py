@@ -89,11 +89,11 @@ class Workers:
         return total
 
     def _memory(self) -> float:
-        return max(_peak(process) for process in self._family())
+        return max(peak(process) for process in self._family())
 
 
-def _peak(process: psutil.Process) -> float:
-    """MiB; 0 of one that has ended."""
+def peak(process: psutil.Process) -> float:
+    """The most memory it had, in MiB; 0 of one that has ended."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:

@@ -195,7 +195,7 @@ class AlertKey:
         return _identity(self.rule, self.labels)
 
     def __hash__(self) -> int:
-        return hash(self.labels)  # cached; of tens of thousands of alerts a few of different rules agree
+        return self.labels._hash or hash(self.labels)  # few alerts of different rules have the same labels
 
     def __str__(self) -> str:
         return f"{self.rule}{self.labels!r}" if self.labels else self.rule

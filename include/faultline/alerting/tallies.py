@@ -101,7 +101,8 @@ class Tally:
     @property
     def records(self) -> int:
         """How many records are in all its buckets."""
-        return self._sums[-1] - self._sums[0]
+        sums = self._totals or self._sums
+        return sums[-1] - sums[0]
 
     def total(self, start: datetime, end: datetime) -> int:
         """How many records are in the buckets that start in ``[start, end)``."""
@@ -279,7 +280,9 @@ def add_kind(kinds: dict[str, Kind], number: int, row: ErrorCount) -> None:
     """Count so many more records of the row's fingerprint."""
     name = row.fingerprint or ""
     known, first = kinds.get(name, (0, row))
-    kinds[name] = (known + number, min(first, row, key=place))
+    if row.first_ts <= first.first_ts:
+        first = min(first, row, key=place)
+    kinds[name] = (known + number, first)
 
 
 def place(row: ErrorCount) -> tuple[datetime, int, int, str]:
