@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         description="event times farther than this from Kafka's timestamp do not choose the partition",
     )
     count_bucket: PositiveDuration = Field(default=timedelta(seconds=10), description="width of an event-time bucket")
-    count_batch_rows: int = Field(default=50_000, ge=1)
+    count_batch_rows: int = Field(default=100_000, ge=1)
     count_batch_bytes: int = Field(default=64 * 2**20, ge=1)
     count_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between micro-batches")
     count_retention: Duration = Field(default=timedelta(days=8), description="how long counts are kept")

@@ -232,25 +232,34 @@ def _add(
         .returning(count_batches.c.id)
     ).scalar_one()
     checkpoint("counts:batch")
-    ids = {labels: _label_set(labels) for labels in {error.labels for error in errors}}
-    connection.execute(
-        insert_or_ignore(connection, label_sets),
-        # In one order for everyone: on PostgreSQL the second to insert a row waits for the first.
-        sorted(
-            ({"id": id, "topic": labels["topic"], "labels": _labels_text(labels)} for labels, id in ids.items()),
-            key=itemgetter("id"),
-        ),
-    )
+    _add_label_sets(connection, {error.labels for error in errors})
     checkpoint("counts:labels")
-    connection.execute(insert(counts), [_row(error, ids[error.labels], batch) for error in errors])
+    connection.execute(insert(counts), [_row(error, batch) for error in errors])
     checkpoint("counts:rows")
 
 
-def _row(error: ErrorCount, label_set: str, batch: int) -> dict[str, Any]:
+def _add_label_sets(connection: Connection, found: Collection[Labels]) -> None:
+    """Those that are not there yet; mostly all are."""
+    rows = {_label_set(labels): labels for labels in found}
+    for ids in batched(list(rows), AT_ONCE):
+        for known in connection.scalars(select(label_sets.c.id).where(label_sets.c.id.in_(ids))):
+            del rows[known]
+    if rows:
+        connection.execute(
+            insert_or_ignore(connection, label_sets),
+            # In one order for everyone: on PostgreSQL the second to insert a row waits for the first.
+            [
+                {"id": id, "topic": labels["topic"], "labels": _labels_text(labels)}
+                for id, labels in sorted(rows.items(), key=itemgetter(0))
+            ],
+        )
+
+
+def _row(error: ErrorCount, batch: int) -> dict[str, Any]:
     return {
         "topic": error.labels["topic"],
         "bucket_start": error.bucket_start,
-        "label_set": label_set,
+        "label_set": _label_set(error.labels),
         "fingerprint": error.fingerprint,
         "count": error.count,
         "first_ts": error.first_ts,
@@ -276,6 +285,7 @@ def _error_count(row: Any) -> ErrorCount:
     )
 
 
+@lru_cache(maxsize=65_536)
 def _label_set(labels: Labels) -> str:
     return hashlib.sha256(_labels_text(labels).encode()).hexdigest()[:32]
 
