@@ -153,6 +153,11 @@ class Alert:
         return self.state not in _OVER
 
     @property
+    def over_at(self) -> datetime | None:
+        """When it was over; None while it goes on."""
+        return None if self.live else self.ends_at or self.cleared_at or self.last_seen or self.starts_at
+
+    @property
     def sounding(self) -> bool:
         """Whether receivers are told of it: it fires, and somebody has taken it on or not."""
         return self.state in (AlertState.FIRING, AlertState.ACKED)

@@ -47,12 +47,12 @@ class Event:
 
 def ran_at(alert: Alert, at: datetime) -> bool:
     """Whether the episode was going on then."""
-    return alert.starts_at <= at and (alert.live or at <= _ended(alert))
+    return alert.starts_at <= at and (alert.over_at is None or at <= alert.over_at)
 
 
 def counted_in(alert: Alert, rule: BaseRule, bucket: timedelta, until: datetime) -> Interval:
     """The event time whose counts made the episode begin and end; of one that goes on, ``until`` then."""
-    last = until if alert.live else _ended(alert)
+    last = alert.over_at or until
     return Interval(alert.starts_at - window_width(rule, bucket), max(floor(last, bucket) + bucket, alert.starts_at))
 
 
@@ -174,7 +174,3 @@ def _words(reason: MuteReason) -> str:
 
 def _targets(sent: Iterable[Sent]) -> str:
     return ", ".join(dict.fromkeys(each.target for each in sent))
-
-
-def _ended(alert: Alert) -> datetime:
-    return alert.ends_at or alert.cleared_at or alert.last_seen or alert.starts_at

@@ -52,11 +52,15 @@ class Filter:
     severity: str = ""
     matchers: tuple[Matcher, ...] = ()
     episode: str = ""
+    rule: str = ""
+    text: str = ""
 
     def admits(self, outline: Outline) -> bool:
         """Whether it is one of them."""
         return (
-            (not self.states or outline.state in self.states)
+            (not self.rule or outline.rule == self.rule)
+            and (not self.text or _has(outline, self.text.casefold()))
+            and (not self.states or outline.state in self.states)
             and (not self.severity or outline.severity == self.severity)
             and (not self.episode or outline.episode == self.episode)
             and matches_all(self.matchers, outline.labels)
@@ -72,12 +76,15 @@ class Group:
     trees: tuple[Tree, ...]
 
 
-def plant(outlines: Iterable[Outline]) -> list[Tree]:
-    """Every alert that goes on is in one tree; a root that has ended stays while something under it goes on."""
+def plant(outlines: Iterable[Outline], *, ended: bool = False) -> list[Tree]:
+    """Every alert that goes on is in one tree; a root that has ended stays while something under it goes on.
+
+    With ``ended`` every alert is.
+    """
     known = {outline.episode: outline for outline in outlines}
     under: dict[str, list[Outline]] = {}
     for outline in sorted(known.values(), key=lambda each: (each.starts_at, each.episode)):
-        if outline.state not in ENDED:
+        if ended or outline.state not in ENDED:
             root = _root_of(outline, known)
             effects = under.setdefault(root.episode, [])
             if root is not outline:
@@ -108,8 +115,13 @@ def grouped(trees: Sequence[Tree]) -> list[Group]:
 
 def count_states(trees: Iterable[Tree]) -> list[tuple[AlertState, int]]:
     """How many alerts are in each state, the most urgent state first; ended roots are not counted."""
+    return [(state, number) for state, number in count_all(trees) if state not in ENDED]
+
+
+def count_all(trees: Iterable[Tree]) -> list[tuple[AlertState, int]]:
+    """How many alerts are in each state, the most urgent state first."""
     counted = Counter(outline.state for tree in trees for outline in tree.members)
-    return [(state, counted[state]) for state in _ORDER if counted[state] and state not in ENDED]
+    return [(state, counted[state]) for state in _ORDER if counted[state]]
 
 
 def _root_of(outline: Outline, known: Mapping[str, Outline]) -> Outline:
@@ -119,6 +131,11 @@ def _root_of(outline: Outline, known: Mapping[str, Outline]) -> Outline:
         seen.add(top.root)
         top = known[top.root]
     return top
+
+
+def _has(outline: Outline, text: str) -> bool:
+    """Whether its name or its labels have the text, which is in lower case."""
+    return any(text in part.casefold() for part in (outline.rule, *outline.labels, *outline.labels.values()))
 
 
 def _shared(trees: Sequence[Tree]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from faultline.adapters.database import (
     history,
     interventions,
     outbox,
+    past,
     rulebook,
     sending,
     status,
@@ -29,6 +30,7 @@ from faultline.adapters.database.connect import open_engine, reading, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
 from faultline.adapters.database.glance import Kept, Message, Outline
+from faultline.adapters.database.past import Ledger, Sending
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
@@ -48,10 +50,12 @@ __all__ = [
     "Evaluated",
     "Kept",
     "Lease",
+    "Ledger",
     "Message",
     "Outline",
     "RuleVersion",
     "Seen",
+    "Sending",
     "Sum",
 ]
 
@@ -425,6 +429,23 @@ class Database:
         """Episodes whose id starts so, newest first."""
         with reading(self._engine) as connection:
             return history.episodes_by_id(connection, start, limit)
+
+    def outlines_between(self, span: Interval, limit: int) -> list[Outline]:
+        """Episodes that went on in the span, newest first."""
+        with reading(self._engine) as connection:
+            return past.outlines_between(connection, span, limit)
+
+    def ledger_between(self, span: Interval, text: str, rule: str, page: range) -> list[Ledger]:
+        """What was kept back in the span, newest first: of this rule and with this in its labels, where given."""
+        with reading(self._engine) as connection:
+            return past.ledger_between(connection, span, text, rule, page)
+
+    def messages_between(
+        self, span: Interval, text: str, rule: str, states: Collection[OutboxState], page: range
+    ) -> list[Sending]:
+        """Messages made in the span, newest first: of these states, of this rule and with this text, where given."""
+        with reading(self._engine) as connection:
+            return past.messages_between(connection, span, text, rule, states, page)
 
     def history(self, alert: Alert) -> History:
         """Everything recorded of the episode but its counts."""

@@ -154,6 +154,7 @@ def _alert_row(alert: Alert) -> dict[str, Any]:
         "severity": alert.shown.get("severity", ""),
         "labels": json.dumps(dict(alert.labels)),
         "records": alert.count,
+        "over_at": alert.over_at,
     }
 
 

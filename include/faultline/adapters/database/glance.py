@@ -17,7 +17,8 @@ from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, Notification, NotificationKind
 
 _OUTLINE = [
-    alerts.c[name] for name in ("episode", "rule", "state", "starts_at", "root", "severity", "labels", "records")
+    alerts.c[name]
+    for name in ("episode", "rule", "state", "starts_at", "root", "severity", "labels", "records", "over_at")
 ]
 _STATES = {state.value: state for state in AlertState}
 
@@ -34,6 +35,7 @@ class Outline:
     severity: str
     labels: dict[str, str]
     records: int
+    over_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,12 @@ class Kept:
 
 def live_outlines(connection: Connection, limit: int) -> list[Outline]:
     """What the last recorded evaluation remembered, also what has ended; the newest of it where it is too much."""
-    return _outlines(connection, alerts.c.live, limit)
+    return outlines(connection, alerts.c.live, limit)
 
 
 def outlines_since(connection: Connection, since: datetime, limit: int) -> list[Outline]:
     """Episodes that began since then or are remembered, newest first."""
-    return _outlines(connection, or_(alerts.c.live, alerts.c.starts_at >= since), limit)
+    return outlines(connection, or_(alerts.c.live, alerts.c.starts_at >= since), limit)
 
 
 def alerts_of(connection: Connection, episodes: Collection[str]) -> dict[str, Alert]:
@@ -80,7 +82,7 @@ def messages_of(connection: Connection, episodes: Collection[str], limit: int) -
     rows = connection.execute(
         select(*columns).where(outbox.c.episode.in_(episodes)).order_by(outbox.c.id.desc()).limit(limit)
     )
-    return [_message(row) for row in rows]
+    return [read_message(row) for row in rows]
 
 
 def last_notifications(connection: Connection, episodes: Collection[str]) -> dict[str, Notification]:
@@ -106,16 +108,18 @@ def silenced_since(connection: Connection, since: datetime, limit: int) -> list[
 _silenced = suppressions.c.body.contains(f'"reason":"{MuteReason.SILENCE}"', autoescape=True)
 
 
-def _outlines(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Outline]:
+def outlines(connection: Connection, which: ColumnElement[bool], limit: int) -> list[Outline]:
+    """The episodes that are like this, newest first."""
     order: Sequence[Any] = (alerts.c.starts_at.desc(), alerts.c.episode)
     rows = connection.execute(select(*_OUTLINE).where(which).order_by(*order).limit(limit))
     return [
-        Outline(episode, rule, _STATES[state], starts_at, root, severity, orjson.loads(labels), records)
-        for episode, rule, state, starts_at, root, severity, labels, records in rows
+        Outline(episode, rule, _STATES[state], starts_at, root, severity, orjson.loads(labels), *more)
+        for episode, rule, state, starts_at, root, severity, labels, *more in rows
     ]
 
 
-def _message(row: Any) -> Message:
+def read_message(row: Any) -> Message:
+    """A row of the outbox without its text."""
     return Message(
         row.episode,
         row.target,

@@ -172,9 +172,12 @@ alerts = Table(
     Column("severity", LogText, nullable=False),
     Column("labels", Text, nullable=False),
     Column("records", BigInteger, nullable=False),
+    Column("over_at", UtcDateTime),
     Index(None, "live"),
     Index(None, "alert_id"),
     Index(None, "starts_at"),
+    Index(None, "over_at"),
+    Index(None, "rule", "starts_at"),
 )
 
 # Since when each rule is evaluated: what a new_term rule finds before that is known, not new.
@@ -221,6 +224,7 @@ suppressions = Table(
     Column("outcome", Text),
     Column("body", Text, nullable=False),
     Index(None, "starts_at"),
+    Index(None, "ends_at"),
 )
 
 # One row per notification and target (a receiver has one target per channel it is configured with).
@@ -243,6 +247,7 @@ outbox = Table(
     Index("uq_outbox_key_target", "key", "target", unique=True),
     Index(None, "state", "due_at"),
     Index(None, "episode", "target"),
+    Index(None, "created_at"),
 )
 
 # Silences that were set while Faultline runs. None is ever deleted: a number means one silence for ever.
