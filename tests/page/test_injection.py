@@ -37,7 +37,7 @@ ALLOWED = {"html", "head", "meta", "title", "link", "script", "body", "a", "head
 ALLOWED |= {"h1", "h2", "h3", "h4", "small", "form", "fieldset", "legend", "label", "input", "b", "select", "option"}
 ALLOWED |= {"button", "p", "span", "em", "strong", "dl", "dt", "dd", "time", "pre", "code", "details", "summary", "ul"}
 ALLOWED |= {"li", "article", "section", "textarea", "datalist", "ol", "mark", "progress", "figure", "figcaption"}
-ALLOWED |= {"svg", "rect"}
+ALLOWED |= {"svg", "rect", "line", "circle", "text", "g", "table", "thead", "tbody", "tr", "th", "td"}
 Remember = Callable[..., None]
 
 
@@ -90,6 +90,11 @@ def test_no_field_of_an_alert_becomes_markup(
     remember(root, below, held, acked, silenced, messages=(message(root, text),))
     page = assert_harmless(client.get("/now").text)
     assert "CheckoutFailed" in page.text
+    lists = ("/history", "/history/suppressed", "/history/messages")
+    for path in (*lists, *(f"/history/episode?id={each.episode}" for each in (root, below, acked, silenced))):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert_harmless(answer.text)
     for path in (f"/now?episode={below.episode}", "/silences", f"/silence?episode={root.episode}"):
         for user in ("reader", "editor"):
             assert_harmless(client.get(path, headers={"x-user": user}).text)
@@ -99,6 +104,10 @@ def test_no_field_of_an_alert_becomes_markup(
 def test_no_part_of_an_address_becomes_markup(client: TestClient, text: str) -> None:
     for name in ("q", "severity", "episode", "lang", "state", "page", "unknown"):
         assert_harmless(client.get("/now", params={name: text}).text)
+    for name in ("since", "until", "rule", "q", "severity", "episode", "state", "page", "effects"):
+        for path in ("/history", "/history/suppressed", "/history/messages"):
+            assert_harmless(client.get(path, params={name: text}).text)
+    assert_harmless(client.get("/history/episode", params={"id": text}).text)
     for name in ("episode", "matchers", "lasts", "lang"):
         assert_harmless(client.get("/silence", params={name: text}).text)
 

@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import faultline.page.templates
-from faultline.alerting.alerts import MuteReason
+from faultline.alerting.alerts import MuteReason, SuppressionOutcome
 from faultline.dispatch.delivery import OutboxState
-from faultline.model import AlertState
+from faultline.model import AlertState, NotificationKind
 from faultline.page.texts import LANGUAGES, choose_language, texts_of
 from faultline.page.views import VIEWS
 
@@ -25,6 +25,11 @@ MADE = [
     *(f"now.why.{reason}" for reason in MuteReason),
     *(f"nav.{view.NAME}" for view in VIEWS),
     *(f"languages.{language}" for language in LANGUAGES),
+    *(f"history.tabs.{view}" for view in ("history", "suppressed", "messages")),
+    *(f"history.kept.{reason}" for reason in MuteReason),
+    *(f"history.outcomes.{outcome.replace(' ', '_')}" for outcome in SuppressionOutcome),
+    *(f"history.kinds.{kind}" for kind in NotificationKind),
+    *(f"history.sent.{state}" for state in OutboxState),
     *(f"search.ended.{ended}" for ended in ("silent", "long", "failed")),
 ]
 

@@ -25,7 +25,7 @@ router.include_router(episode.router)
 
 DEFAULT_SINCE = "24h"
 # More episodes than these are not looked at, and the page says so.
-MOST = 20_000
+MOST = 10_000
 TREES = 25
 EFFECTS = 5
 # Of a tree that is looked at by itself.
