@@ -161,6 +161,7 @@ def _list(
         view=view,
         rows=found[:ROWS],
         following=len(found) > ROWS,
+        states=tuple(OutboxState),
         rules=asked.database.rules_with_alerts(),
         span=span,
         default_since=DEFAULT_SINCE,
