@@ -1,12 +1,15 @@
 """How fast records are counted: decode + count + one SQL transaction a batch, beside what one would write by hand.
 
+The first row reads them from a real broker on the same machine, as the task of ``watch_errors`` does.
 The peers run over the same batches in the same process: a loop with orjson and a Counter (no fingerprints, samples,
 positions or database), and pandas' own groupby over columns that are decoded already. Each is the best of three rounds.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -21,21 +24,30 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from dev.jars import fetch, find_tool
+from dev.java import find_java
+from dev.paths import profile_folder
+from dev.ports import free_ports
 from faultline.adapters.database import Database
+from faultline.adapters.kafka import KafkaSource
 from faultline.alerting.counts import LABEL_COLUMNS, complete_to, count_events
-from faultline.model import OffsetRange, TopicPartition
+from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RAW_SCHEMA
 from faultline.settings import Settings
+from faultline.steps.counts import count_topic
 from faultline.topicfile import TopicConfig
+from tests.servers import KafkaServer, running
 
 RECORDS = 500_000
 BATCH = Settings().count_batch_rows
-ROUNDS = 3
+ROUNDS, PARTITIONS = 3, 4
 TOPIC = TopicConfig(name="app-logs")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEVELS = ["INFO"] * 90 + ["WARNING"] * 5 + ["ERROR"] * 5
@@ -66,7 +78,7 @@ def main() -> None:
     console = Console()
     batches = [_batch(start) for start in track(range(0, RECORDS, BATCH), "writing records", console=console)]
     with tempfile.TemporaryDirectory() as folder:
-        results = list(_results(batches, Path(folder)))
+        results = [_from_a_broker(batches, Path(folder), console), *_results(batches, Path(folder))]
     console.print(_table(results, batches))
 
 
@@ -85,6 +97,39 @@ def _results(batches: Sequence[pa.Table], folder: Path) -> Iterable[Result]:
     )
     yield _best("peer: orjson loop + Counter", lambda: _by_hand, batches)
     yield _best("peer: pandas groupby only", lambda: _pandas_only, decoded)
+
+
+def _from_a_broker(batches: Sequence[pa.Table], folder: Path, console: Console) -> Result:
+    """The fastest of some rounds of one process, each into a new database."""
+    state = profile_folder(f"bench-{os.getpid()}")
+    try:
+        with running(KafkaServer(state / "kafka", find_java(), fetch("kafka", find_tool()), free_ports())) as kafka:
+            _fill(kafka.bootstrap, batches, console)
+            return min((_counted(kafka.bootstrap, folder / f"{each}.broker") for each in range(ROUNDS)), key=_processor)
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _fill(bootstrap: str, batches: Sequence[pa.Table], console: Console) -> None:
+    properties = {"bootstrap.servers": bootstrap}
+    admin = AdminClient(properties)
+    admin.create_topics([NewTopic(TOPIC.name, PARTITIONS, 1)])[TOPIC.name].result()
+    producer = Producer({**properties, "compression.type": "zstd", "linger.ms": 20})
+    for batch in track(batches, "records into Kafka", console=console):
+        for index, value in enumerate(batch["raw"].to_pylist()):
+            producer.produce(TOPIC.name, value, partition=index % PARTITIONS)
+            producer.poll(0)
+        producer.flush()
+
+
+def _counted(bootstrap: str, file: Path) -> Result:
+    with _database(file) as database, KafkaSource(bootstrap) as source:
+        return _time("faultline: broker to committed counts", partial(_count, source, database), [TOPIC])
+
+
+def _count(source: KafkaSource, database: Database, topic: TopicConfig) -> None:
+    if (counted := count_topic(Settings(), source, database, topic, at=utc_now())) != RECORDS:
+        raise RuntimeError(f"{counted} records were counted")
 
 
 def _database(file: Path) -> Database:
@@ -127,9 +172,12 @@ def _pandas_only(events: pa.Table) -> object:
     )
 
 
+_processor = attrgetter("processor")
+
+
 def _best(name: str, begin: Callable[[], Callable[[Any], object]], items: Sequence[object]) -> Result:
     """The fastest of some rounds."""
-    return min((_time(name, begin(), items) for _ in range(ROUNDS)), key=attrgetter("processor"))
+    return min((_time(name, begin(), items) for _ in range(ROUNDS)), key=_processor)
 
 
 def _time(name: str, work: Callable[[Any], object], items: Sequence[object]) -> Result:
@@ -145,7 +193,7 @@ def _table(results: Sequence[Result], batches: Sequence[pa.Table]) -> Table:
     for heading in ("what", "records/s", "CPU µs a record", "CPU / faultline"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for result in results:
-        ratio = result.processor / results[0].processor
+        ratio = result.processor / results[1].processor
         table.add_row(result.name, f"{result.rate:,.0f}", f"{1e6 * result.processor / RECORDS:.2f}", f"{ratio:.2f}")
     return table
 

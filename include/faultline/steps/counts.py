@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from faultline.adapters.database import Database
 from faultline.alerting.counts import complete_to, count_events
 from faultline.alerting.windows import counts_from
+from faultline.archive.prefetch import prefetch
 from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing, TransientError
 from faultline.model import LateCount, OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
@@ -56,17 +57,19 @@ def count_topic(
         database.record_counts(begun, [], {each.partition: at for each in idle})
     records = 0
     new = [each for each in ranges if len(each)]
-    for raw, covered in source.read(new, max_rows=settings.count_batch_rows, max_bytes=settings.count_batch_bytes):
-        checkpoint("consumed")
-        events = decode(raw, topic, event_time_span=settings.event_time_span)
-        events = none_from_the_future(events, at, settings.allowed_lateness)
-        events, late = without_late(events, topic.name, settled)
-        counts = count_events(events, topic, bucket=settings.count_bucket)
-        caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
-        checkpoint("before_commit")
-        database.record_counts(covered, counts, complete_to(events, covered, caught_up=caught_up, at=at), late)
-        checkpoint("after_commit")
-        records += raw.num_rows
+    limits = {"max_rows": settings.count_batch_rows, "max_bytes": settings.count_batch_bytes}
+    with prefetch(lambda: source.read(new, **limits)) as batches:
+        for raw, covered in batches:
+            checkpoint("consumed")
+            events = decode(raw, topic, event_time_span=settings.event_time_span)
+            events = none_from_the_future(events, at, settings.allowed_lateness)
+            events, late = without_late(events, topic.name, settled)
+            counts = count_events(events, topic, bucket=settings.count_bucket)
+            caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
+            checkpoint("before_commit")
+            database.record_counts(covered, counts, complete_to(events, covered, caught_up=caught_up, at=at), late)
+            checkpoint("after_commit")
+            records += raw.num_rows
     return records
 
 
