@@ -22,6 +22,10 @@ from faultline.steps.search import open_topics
 _EVER = Interval(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
+class NothingArchived(PermanentError):
+    """There is nothing to read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a backtest reads. ``period`` is what was asked for, as far as the archive has it; ``learned`` comes before
@@ -39,26 +43,34 @@ class Plan:
         return self.learned.rows + self.evaluated.rows
 
 
-def plan_backtest(settings: Settings, rules: Sequence[Rules], interval: Interval, topics: Sequence[str] = ()) -> Plan:
+def plan_backtest(
+    settings: Settings,
+    rules: Sequence[Rules],
+    interval: Interval,
+    topics: Sequence[str] = (),
+    *,
+    complete_to: datetime | None = None,
+) -> Plan:
     """What to read for these rules; ``topics`` are to be read only, all that the rules read unless given.
 
-    PermanentError when the archive has nothing of it, TransientError when it is away.
+    The period ends with the last record, but not before ``complete_to``: up to then the archive has everything, so that
+    silence is silence. NothingArchived when the archive has nothing of it, TransientError when it is away.
     """
     opened, notes = _open(settings, rules, topics)
     sides = [_backtest(settings, each) for each in rules]
     warm_up, learning = max(side.warm_up for side in sides), max(side.learning for side in sides)
     found = find_hours(opened, Interval(interval.start - warm_up - learning, interval.end))
     asked, whole, bucket = found.cut(interval).covered, found.covered, settings.count_bucket
-    if asked is None or whole is None:
-        raise PermanentError(_nothing(opened, interval))
+    ends = [floor(asked.end, bucket) + bucket] if asked else []
+    ends += [floor(complete_to, bucket)] if complete_to else []
+    if whole is None or not ends:
+        raise NothingArchived(_nothing(opened, interval))
     earliest = floor(whole.start, bucket)
-    end = min(floor(interval.end, bucket), floor(asked.end, bucket) + bucket)
+    end = min(floor(interval.end, bucket), max(ends))
     start = max(floor(interval.start, bucket), earliest)
     begin = max(start - warm_up, earliest)
     learned = Interval(max(begin - learning, earliest), begin)
-    return Plan(
-        Interval(start, max(start, end)), found.cut(learned), found.cut(Interval(begin, max(begin, end))), notes
-    )
+    return Plan(Interval(start, max(start, end)), found.cut(learned), found.cut(Interval(begin, max(begin, end))), notes)
 
 
 def run_backtest(
@@ -115,7 +127,7 @@ def _topics_read(rules: Sequence[Rules]) -> set[str] | None:
 
 def _some(tables: list[SearchedTopic], what: str) -> list[SearchedTopic]:
     if not tables:
-        raise PermanentError(f"the archive has none of {what}")
+        raise NothingArchived(f"the archive has none of {what}")
     return tables
 
 

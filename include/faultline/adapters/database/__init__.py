@@ -21,16 +21,18 @@ from faultline.adapters.database import (
     interventions,
     outbox,
     past,
+    recounting,
     rulebook,
     sending,
     status,
     trends,
 )
-from faultline.adapters.database.connect import open_engine, reading, writing
+from faultline.adapters.database.connect import open_engine, reading, snapshot, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
 from faultline.adapters.database.glance import Kept, Message, Outline
 from faultline.adapters.database.past import Ledger, Sending
+from faultline.adapters.database.recounting import LiveCounts
 from faultline.adapters.database.rulebook import RuleVersion
 from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
@@ -147,6 +149,11 @@ class Database:
         """Counts recorded since the mark, not summed, and the mark after them."""
         with reading(self._engine) as connection:
             return counting.new_counts(connection, topics, mark)
+
+    def live_counts(self, topics: Collection[str], start: datetime, end: datetime) -> LiveCounts:
+        """The counts of the buckets that start in ``[start, end)``, and which offsets they are made of: one moment."""
+        with snapshot(self._engine) as connection:
+            return recounting.live_counts(connection, topics, start, end)
 
     def prune(self, before: datetime) -> int:
         """Forget counts of buckets that start before ``before``; how many rows that were."""
