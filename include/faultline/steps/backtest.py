@@ -70,7 +70,9 @@ def plan_backtest(
     start = max(floor(interval.start, bucket), earliest)
     begin = max(start - warm_up, earliest)
     learned = Interval(max(begin - learning, earliest), begin)
-    return Plan(Interval(start, max(start, end)), found.cut(learned), found.cut(Interval(begin, max(begin, end))), notes)
+    return Plan(
+        Interval(start, max(start, end)), found.cut(learned), found.cut(Interval(begin, max(begin, end))), notes
+    )
 
 
 def run_backtest(

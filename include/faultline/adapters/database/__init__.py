@@ -53,6 +53,7 @@ __all__ = [
     "Kept",
     "Lease",
     "Ledger",
+    "LiveCounts",
     "Message",
     "Outline",
     "RuleVersion",
