@@ -145,7 +145,7 @@ def _send(database: Database, rules: Rules, notifications: Iterable[Notification
 
 def _report(found: WouldFire, sent: int) -> None:
     not_sent = sum(page.live != SENT for page in found.pages)
-    sentence = f"The rules in force would have sent {len(found.pages):,} pages; {not_sent:,} of them were not sent live"
+    sentence = f"The rules in force would have sent {len(found.pages):,} pages; not sent live: {not_sent:,}"
     rows = [
         (
             f"{page.notification.created_at:%Y-%m-%d %H:%M:%S}",
