@@ -26,7 +26,7 @@ sent by a forced run later. What was sent is not sent again. The messages go out
 
 **When it fails:**
 
-- *Counted up to …, archived up to …:* `archive_logs` is behind. It is retried for an hour and a half; run it again later.
+- *Counted up to …, archived up to …:* `archive_logs` is behind. It is retried for an hour and a half; run it later.
 - *HDFS or the database away:* retried.
 - *No hour is closed yet:* the interval is too young.
 
