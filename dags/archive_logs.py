@@ -16,6 +16,9 @@ force and says so in the log and to the operators; a faulty form fails the run.
 **Backfill:** any interval, any number of times, beside live runs. What is archived already is not appended again; a
 backfill run proves the tables instead.
 
+**Beside it**, the task `check_alerts` raises the alarm when `watch_errors` has evaluated no rule for
+`FAULTLINE_STALLED_AFTER`; it needs neither Kafka nor HDFS.
+
 **When it fails:**
 
 - *HDFS in safe mode, Kafka away:* retried with backoff; the next run catches up, nothing is lost while Kafka keeps it.
@@ -123,6 +126,20 @@ def archive_logs() -> None:
 
         report_appends(groups[:])  # a slice is one request, an iteration one for each
 
+    @task
+    def check_alerts(params: dict[str, Any], dag_run: Any) -> bool:
+        """Raise the alarm when watch_errors evaluates no more, which it cannot do itself; asks only the database."""
+        from faultline_airflow import connection, decisions, settings, watchdog
+
+        from faultline.model import utc_now
+        from faultline.steps.stalled import tell_of_stall
+
+        if params["dry_run"] or dag_run.run_type == "backfill":
+            return False
+        with watchdog(PATIENCE), decisions():
+            return tell_of_stall(settings(params["settings"]), at=utc_now(), connections=connection)
+
+    check_alerts()
     appended = append.expand(group=plan())
     report(appended)
     appended >> verify()

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     evaluation_interval: PositiveDuration = Field(default=timedelta(seconds=1), description="pause between evaluations")
     digest_receiver: str | None = Field(default=None, description="who gets digests; the root route's unless set")
     digest_folder: Path | None = Field(default=None, description="where digests are also written, as HTML")
+    stalled_after: PositiveDuration = Field(
+        default=timedelta(minutes=10), description="without an evaluation for so long, archive_logs raises an alarm"
+    )
+    last_resort_receiver: str | None = Field(
+        default=None, description="who is told without the database that it is away; the root route's unless set"
+    )
     task_budget: PositiveDuration = Field(
         default=timedelta(minutes=5), description="how long one run of watch_errors lasts"
     )

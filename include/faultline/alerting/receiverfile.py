@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from faultline.dispatch.templates import check_message_template
+from faultline.durations import PositiveDuration
 from faultline.yaml_files import StrictModel
 
 Name = Annotated[str, Field(min_length=1)]
@@ -203,6 +205,20 @@ class AppriseConfig(ChatConfig):
     url_file: Name | None = None
 
 
+class HeartbeatConfig(Channel):
+    """A POST again and again, to a service that raises an alarm when none comes. It is sent no alerts."""
+
+    secrets = ("url",)
+
+    url: Annotated[str, AfterValidator(_address)] | None = Field(default=None, description="an address without secrets")
+    url_env: Name | None = None
+    url_file: Name | None = None
+    every: PositiveDuration = Field(default=timedelta(minutes=1), description="pause between two")
+    max_lag: PositiveDuration = Field(
+        default=timedelta(minutes=10), description="none is sent while counting is farther behind the clock"
+    )
+
+
 class ReceiverConfig(StrictModel):
     """A name for one or more ways to tell people; without any it is told nothing."""
 
@@ -216,6 +232,7 @@ class ReceiverConfig(StrictModel):
     wecom_configs: tuple[WeComConfig, ...] = ()
     pagerduty_configs: tuple[PagerDutyConfig, ...] = ()
     apprise_configs: tuple[AppriseConfig, ...] = ()
+    heartbeat_configs: tuple[HeartbeatConfig, ...] = ()
 
     def slowest(self) -> tuple[int, int] | None:
         """The fewest messages a minute of its channels that people read, and above how many waiting they become one."""

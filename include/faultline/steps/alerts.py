@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,19 +19,23 @@ from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
-from faultline.dispatch.receivers import build_receivers, fallback_of, folds_of, rates_of, targets_of
+from faultline.dispatch.receivers import build_heartbeats, build_receivers, fallback_of, folds_of, rates_of, targets_of
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings
 from faultline.steps.evaluator import Evaluator
+from faultline.steps.heartbeats import Heartbeats
 from faultline.steps.last_good import LastGood
+from faultline.steps.last_resort import LastResort
+from faultline.steps.meta import tell_of_faults
 from faultline.topicfile import load_topics
 
 log = logging.getLogger(__name__)
 
 LEASE = "alerts"
 SENDING_ROUNDS = 4
+HEARTBEATS = 2
 MOST_BATCHES = 20
 CLOSING = timedelta(seconds=5)
 
@@ -49,14 +54,18 @@ class AlertWatch:
         *,
         clock: Callable[[], datetime] = utc_now,
         connections: Connections = environment_connection,
+        last_resort: LastResort | None = None,
     ) -> None:
         self._settings = settings
         self._connections = connections
         self._database = database
         self._clock = clock
         self._lease = database.acquire_lease(LEASE, holder)
-        self._rules = LastGood(settings.rules_file, load_rules, database)
-        self._topics = LastGood(settings.topics_file, load_topics, database)
+        self._rules = LastGood(settings.rules_file, load_rules, database, self._tell_of(settings.rules_file))
+        self._topics = LastGood(settings.topics_file, load_topics, database, self._tell_of(settings.topics_file))
+        self._last_resort = last_resort or LastResort(settings, connections, clock)
+        self._pool = ThreadPoolExecutor(HEARTBEATS, "heartbeat")
+        self._heartbeats = Heartbeats(self._pool)
         self._sender = Sender(database, clock)
         self._evaluator = Evaluator(settings, database, LEASE)
 
@@ -67,12 +76,26 @@ class AlertWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sender.close()
+        self._pool.shutdown()
 
     def evaluate(self) -> Evaluation | None:
         """One evaluation now, recorded, and its messages on their way; None while no rules or topics are in force.
 
-        Raises Superseded when someone else holds the lease, TransientError when the database is away.
+        Raises Superseded when someone else holds the lease, TransientError when the database is away; when it stays
+        away, people are told without it.
         """
+        try:
+            evaluation = self._evaluate()
+        except TransientError as error:
+            self._last_resort.failed(error)
+            raise
+        self._last_resort.answered()
+        return evaluation
+
+    def _tell_of(self, path: Path) -> Callable[[str, str, datetime], None]:
+        return lambda text, said, at: tell_of_faults(self._settings, path, text, said, at=at)
+
+    def _evaluate(self) -> Evaluation | None:
         at = self._clock()
         rules, topics = self._rules.at(at), self._topics.at(at)
         if rules is None or topics is None:
@@ -87,6 +110,8 @@ class AlertWatch:
         for step in evaluation.transitions:
             log.info("%s: %s -> %s: %s", step.alert, step.source, step.target, step.reason)
         self._sender.send(receivers, Terms(rates_of(rules), folds_of(rules), fallback_of(rules, receivers)))
+        beats = build_heartbeats(rules, self._connections)
+        self._heartbeats.after_evaluation(beats, at, evaluation.watermark)
         return evaluation
 
 
@@ -101,12 +126,14 @@ def begin_watch(
 ) -> AlertWatch:
     """Take the lease as soon as the database answers; TransientError when it has not until told to stop.
 
-    ``connections`` gives the fields of an Airflow Connection that the rules name.
+    ``connections`` gives the fields of an Airflow Connection that the rules name. When it stays away, people are told.
     """
+    last_resort = LastResort(settings, connections)
     while True:
         try:
-            return AlertWatch(settings, database, holder, connections=connections)
+            return AlertWatch(settings, database, holder, connections=connections, last_resort=last_resort)
         except TransientError as error:
+            last_resort.failed(error)
             if stop():
                 raise
             log.warning("Not evaluating yet, trying again: %s", error)

@@ -18,7 +18,7 @@ from faultline.model import OffsetRange, TopicPartition, utc_now
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.generations import note_new_generation
-from faultline.steps.meta import tell_of_losses
+from faultline.steps.meta import say_close_to_loss, tell_of_losses
 from faultline.steps.patience import patiently
 from faultline.steps.report import write_report
 from faultline.steps.topics import archived_topics
@@ -45,11 +45,7 @@ def plan_topic(
     if not dry_run and table.version > 0 and all(at is None for at in positions.values()):
         note_new_generation(settings, table, partitions, at=now)
     for span in close_to_loss(positions, marks):
-        log.warning(
-            "%s is not archived, and Kafka already deletes what is %d offsets before it: archive faster, or keep more",
-            span,
-            span.start - marks[span.partition].start,
-        )
+        say_close_to_loss(settings, span, span.start - marks[span.partition].start, at=now, tell=not dry_run)
     ends = offsets_until(source, marks, until=until, now=now)
     return plan_archive(
         topic.name,

@@ -21,13 +21,21 @@ Value = TypeVar("Value")
 class LastGood(Generic[Value]):
     """What the file says; while its text is faulty, what the last good version said, also after a restart.
 
-    ``load`` takes a text and the name of its file, and raises ConfigurationError. Good texts and faults are recorded.
+    ``load`` takes a text and the name of its file, and raises ConfigurationError. Good texts and faults are recorded;
+    ``refused`` is called with a faulty text, what is wrong with it, and the time.
     """
 
-    def __init__(self, path: Path, load: Callable[[str, str], Value], database: Database) -> None:
+    def __init__(
+        self,
+        path: Path,
+        load: Callable[[str, str], Value],
+        database: Database,
+        refused: Callable[[str, str, datetime], None] = lambda text, said, at: None,
+    ) -> None:
         self._path = path
         self._load = load
         self._database = database
+        self._refused = refused
         self._seen: str | None = None
         self._value: Value | None = None
 
@@ -59,7 +67,9 @@ class LastGood(Generic[Value]):
         stays = (
             "the last good version stays in force" if self._value else "there is no good version: no rule is evaluated"
         )
-        log.error("%s is faulty, %s. Faults:\n%s", self._path, stays, "\n".join(map(str, faults)))
+        said = f"{self._path} is faulty, {stays}. Faults:\n" + "\n".join(map(str, faults))
+        log.error("%s", said)
+        self._refused(text, said, now)
 
     def _last_good(self) -> Value | None:
         good = self._database.last_good_rules(str(self._path))

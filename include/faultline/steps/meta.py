@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from faultline.adapters.database import Database
 from faultline.alerting.rules import load_rules
@@ -12,6 +14,7 @@ from faultline.archive.table import Loss
 from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.errors import PermanentError, TransientError
+from faultline.model import OffsetRange
 from faultline.settings import Settings
 from faultline.steps.last_good import in_force
 
@@ -32,6 +35,26 @@ def tell_of_losses(settings: Settings, losses: Sequence[Loss]) -> None:
             identity=f"lost:{part.topic}:{part.topic_id}:{part.partition}:{loss.range.start}",
             at=loss.at,
         )
+
+
+def say_close_to_loss(settings: Settings, span: OffsetRange, distance: int, *, at: datetime, tell: bool) -> None:
+    """Kafka will soon delete what is not archived: said in the log, and to the operators once an hour."""
+    part = span.partition
+    summary = (
+        f"{span} is not archived, and Kafka already deletes what is {distance} offsets before it: "
+        "archive faster, or keep more"
+    )
+    log.warning("%s", summary)
+    if tell:
+        labels = {"topic": part.topic, "partition": str(part.partition)}
+        identity = f"behind:{part.topic}:{part.topic_id}:{part.partition}:{at:%Y-%m-%dT%H}"
+        tell_operators(settings, "ArchiveBehindRetention", labels, summary, identity=identity, at=at)
+
+
+def tell_of_faults(settings: Settings, path: Path, text: str, said: str, *, at: datetime) -> None:
+    """A file that was refused: once for each faulty text of it."""
+    version = hashlib.sha256(text.encode()).hexdigest()[:16]
+    tell_operators(settings, "FileFaulty", {"file": path.name}, said, identity=f"file:{path.name}:{version}", at=at)
 
 
 def tell_operators(

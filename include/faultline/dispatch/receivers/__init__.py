@@ -12,6 +12,7 @@ from faultline.dispatch.receivers.apprise import AppriseReceiver
 from faultline.dispatch.receivers.console import ConsoleReceiver
 from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
 from faultline.dispatch.receivers.feishu import FeishuReceiver
+from faultline.dispatch.receivers.heartbeat import Heartbeat
 from faultline.dispatch.receivers.pagerduty import URL as PAGERDUTY
 from faultline.dispatch.receivers.pagerduty import PagerDutyReceiver
 from faultline.dispatch.receivers.slack import SlackReceiver
@@ -39,6 +40,17 @@ def build_receivers(
     is where messages link to.
     """
     return {name: tuple(_channels(receiver, connections, ui_url)) for name, receiver in rules.receivers.items()}
+
+
+def build_heartbeats(rules: Rules, connections: Connections = environment_connection) -> dict[str, Heartbeat]:
+    """Every heartbeat of the rule file, by its name."""
+    found = {}
+    for receiver in rules.receivers.values():
+        for number, beat in enumerate(receiver.heartbeat_configs, 1):
+            target = f"{receiver.name}/heartbeat/{number}"
+            url = in_clear(beat.url) if beat.url else _secret(beat, "url", connections)
+            found[target] = Heartbeat(target, url, beat.every, beat.max_lag)
+    return found
 
 
 def targets_of(receivers: Mapping[str, Sequence[Receiver]]) -> dict[str, tuple[str, ...]]:
