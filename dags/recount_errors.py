@@ -28,7 +28,7 @@ sent by a forced run later. What was sent is not sent again. The messages go out
 
 - *Counted up to …, archived up to …:* `archive_logs` is behind. It is retried for an hour and a half; run it later.
 - *HDFS or the database away:* retried.
-- *No hour is closed yet:* the interval is too young.
+- *No hour is closed:* what the form asks for is too young, or no time at all.
 
 Schedule: the cron expression in `FAULTLINE_RECOUNT_SCHEDULE`, half past each hour unless set.
 """
@@ -101,6 +101,8 @@ def recount_errors() -> None:
         with watchdog(PATIENCE) as step, decisions():
             config, run, now = settings(params["settings"]), (data_interval_start, data_interval_end), utc_now()
             interval = recount_interval(config, params["since"], params["until"], run, now=now)
+            if interval is None:
+                return {}
             return recount(config, interval, now=now, topics=params["topics"], checkpoint=step).to_summary()
 
     @task
@@ -119,6 +121,8 @@ def recount_errors() -> None:
         with watchdog(PATIENCE) as step, decisions():
             config, run, now = settings(params["settings"]), (data_interval_start, data_interval_end), utc_now()
             interval = recount_interval(config, params["since"], params["until"], run, now=now)
+            if interval is None:
+                return {}
             return would_fire(config, interval, now=now, force=params["alerts_mode"] == "force", checkpoint=step)
 
     compare() >> replay()

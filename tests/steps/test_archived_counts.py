@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -100,3 +101,14 @@ def test_progress_tells_of_every_row_that_the_plan_has(archive: str) -> None:
         pass
     assert sum(rows for _, rows in told) == found.rows > 10
     assert {hour for hour, _ in told} == {NOON, NOON + 60 * MINUTE}
+
+
+def test_whoever_stops_reading_stops_the_counting(archive: str) -> None:
+    compact(archive, group_rows=1)
+    found, batches = find_hours([opened(archive)], interval(0, 301)), list[int]()
+    stretches = count_hours(found, BUCKET, progress=lambda _, rows: batches.append(rows))
+    next(stretches)
+    stretches.close()
+    told = len(batches)
+    assert [each.name for each in threading.enumerate() if each.name.startswith("count")] == []
+    assert len(batches) == told < found.rows

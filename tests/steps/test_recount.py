@@ -240,6 +240,11 @@ def test_which_hours(
     )
 
 
+def test_an_interval_in_which_no_hour_is_closed_has_nothing_to_recount() -> None:
+    run = (NOON + HOUR / 2, NOON + HOUR)
+    assert recount_interval(Settings(), None, None, run, now=NOON + 1.5 * HOUR) is None
+
+
 @pytest.mark.parametrize(
     ("since", "until", "said"),
     [

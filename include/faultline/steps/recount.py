@@ -95,16 +95,19 @@ def recount_interval(
     run: tuple[datetime | None, datetime | None],
     *,
     now: datetime,
-) -> Interval:
-    """The hours to recount: those that a form asks for, else those that were closed in the run's interval.
+) -> Interval | None:
+    """The hours to recount: those that a form asks for, else those that were closed in the run's interval, if any.
 
-    An hour is closed ``archive_lateness`` after its end, and none is taken before that. PermanentError when there is
-    none.
+    An hour is closed ``archive_lateness`` after its end, and none is taken before that. PermanentError when a form asks
+    for none that is.
     """
     start, end = _asked(since, run[0], settings), _asked(until, run[1], settings)
     if start is None or end is None:
         raise PermanentError("this run has no interval of its own: give since and until")
     end = min(end, _hour(closed_before(now, settings.archive_lateness)))
+    if start >= end and not (since or until):
+        log.info("No hour was closed from %s to %s", run[0], run[1])
+        return None
     if start >= end:
         late = format_duration(settings.archive_lateness)
         raise PermanentError(f"no hour from {start:%Y-%m-%dT%H:%M} on is closed; that takes {late} after its end")
