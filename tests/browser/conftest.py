@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from dev.incident import Incident
 from dev.ports import Ports
 from faultline.adapters.database import Database
 from faultline.adapters.database.tables import metadata
-from tests.servers import AirflowUi, PostgresServer, running
+from tests.servers import AirflowUi, HdfsServer, PostgresServer, running
 
 VIEWER = ("viewer", "viewer")
 expect.set_options(timeout=20_000)
@@ -32,13 +33,25 @@ def faultline_url(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
+def archive_url(_shared_hdfs: HdfsServer) -> str:
+    """Where the archive is that the page searches."""
+    return f"{_shared_hdfs.url}/{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
 def airflow(
-    state_folder: Path, server_ports: Ports, postgres_server: PostgresServer, faultline_url: str
+    state_folder: Path, server_ports: Ports, postgres_server: PostgresServer, faultline_url: str, archive_url: str
 ) -> Iterator[AirflowUi]:
     """Airflow's UI, where ``admin`` may do anything and ``viewer`` only read."""
     database = postgres_server.spec.create_database("airflow_page")
     users = {LOGIN[0]: "admin", VIEWER[0]: "viewer"}
-    environment = {"FAULTLINE_DATABASE_URL": faultline_url}
+    topics = state_folder / "topics.yaml"
+    topics.write_text("topics: [{name: app-logs}]")
+    environment = {
+        "FAULTLINE_DATABASE_URL": faultline_url,
+        "FAULTLINE_ARCHIVE_URL": archive_url,
+        "FAULTLINE_TOPICS_FILE": str(topics),
+    }
     spec = Airflow(state_folder / "airflow", server_ports, database, environment, users)
     with running(AirflowUi(spec)) as server:
         yield server
