@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -23,11 +24,17 @@ from dev.ports import free_ports
 from dev.postgres import Postgres
 from dev.programs import wait_until
 from faultline.adapters.database import Database
-from faultline.model import Ack
+from faultline.adapters.delta import TopicTable
+from faultline.model import Ack, OffsetRange, TopicPartition
+from faultline.records.decode import decode
+from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 
 FOLDER = ROOT / "docs" / "screenshots"
 THEMES = ("light", "dark")
 _WINDOW = (1280, 800)
+_TOPIC = "app-logs"
+_LOST, _TAKEN = "was lost: payments answered 503 Service Unavailable", "is on its way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,18 @@ def _wait_for_preview(frame: FrameLocator) -> None:
     frame.get_by_text("matches 3 alerts now").wait_for()
 
 
+def _wait_for_records(frame: FrameLocator) -> None:
+    frame.get_by_role("status").wait_for()
+
+
+def _wait_for_bars(frame: FrameLocator) -> None:
+    frame.get_by_role("link", name="CheckoutFailed").wait_for()
+
+
 SHOTS = (
     Shot("now", "now", _open_effects),
+    Shot("search", "search?q=level%3E%3DERROR+order&since=30m", _wait_for_records),
+    Shot("history", "history?since=6m", _wait_for_bars),
     Shot("silence", "silence?matchers=environment%3D%22prod%22", _wait_for_preview),
 )
 
@@ -58,8 +75,9 @@ def main() -> int:
     """Take every picture in both themes."""
     console = Console(stderr=True)
     try:
-        with console.status("Starting PostgreSQL and Airflow ..."), _served() as (url, database_url):
+        with console.status("Starting PostgreSQL and Airflow ..."), _served() as (url, database_url, archive_url):
             _outage(database_url)
+            _archive(archive_url)
             for shot in take(url):
                 console.print(f"{shot.relative_to(ROOT)}  {shot.stat().st_size / 1024:.0f} KiB")
     except DevError as error:
@@ -111,9 +129,30 @@ def _outage(url: str) -> None:
         incident.go_on(now)
 
 
+def _archive(url: str) -> None:
+    """What the shop logged in the last half hour, the last minutes of it the outage."""
+    now = datetime.now(UTC)
+    values = [
+        json.dumps(
+            {
+                "@timestamp": (now - timedelta(seconds=number)).isoformat(),
+                "message": f"order {77120 - number} of cart {number * 7919 % 9973} "
+                + (_LOST if number < 240 else _TAKEN),
+                "level": "ERROR" if number < 240 or number % 97 == 0 else "INFO",
+                "service": ("checkout", "payments")[number % 2],
+            }
+        ).encode()
+        for number in range(0, 1800, 2)
+    ]
+    span = OffsetRange(TopicPartition(_TOPIC, "of-the-shop", 0), 0, len(values))
+    raw = raw_table(values, at=now, topic_id=span.partition.topic_id)
+    events = decode(raw, TopicConfig(name=_TOPIC), event_time_span=timedelta(days=7))
+    TopicTable.open_or_create(url, _TOPIC).append(events, [span])
+
+
 @contextmanager
-def _served() -> Iterator[tuple[str, str]]:
-    """The addresses of Airflow and of Faultline's database, until the block ends."""
+def _served() -> Iterator[tuple[str, str, str]]:
+    """The addresses of Airflow, of Faultline's database and of its archive, until the block ends."""
     folder = profile_folder("screenshots")
     shutil.rmtree(folder, ignore_errors=True)
     ports = free_ports()
@@ -124,13 +163,19 @@ def _served() -> Iterator[tuple[str, str]]:
         children[0].start()
         wait_until(postgres.answers, "PostgreSQL", postgres.log, children[0].alive)
         database = postgres.create_database("faultline")
-        environment = {"FAULTLINE_DATABASE_URL": database}
+        topics, archive = folder / "topics.yaml", str(folder / "archive")
+        topics.write_text(f"topics: [{{name: {_TOPIC}}}]")
+        environment = {
+            "FAULTLINE_DATABASE_URL": database,
+            "FAULTLINE_ARCHIVE_URL": archive,
+            "FAULTLINE_TOPICS_FILE": str(topics),
+        }
         airflow = Airflow(folder / "airflow", ports, postgres.create_database("airflow"), environment)
         airflow.prepare()
         children.append(Child(airflow.api_server()))
         children[1].start()
         wait_until(airflow.serves, "Airflow", airflow.log("api-server"), children[1].alive, 180)
-        yield airflow.url, database
+        yield airflow.url, database, archive
     finally:
         for child in reversed(children):
             child.stop()
