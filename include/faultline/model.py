@@ -240,6 +240,30 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """Records that say the same thing: how many, and the text of one."""
+
+    fingerprint: str
+    count: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an alert counts, in the hour before a page of it: records, their kinds and hosts, the most frequent first.
+
+    ``week_before`` is how many there were in the same hour a week ago; None where that is not known.
+    """
+
+    count: int
+    week_before: int | None
+    kinds: tuple[Kind, ...] = ()
+    more_kinds: int = 0
+    hosts: tuple[tuple[str, int], ...] = ()
+    more_hosts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSummary:
     """What a message says of one alert: what, since when, how often, and a few examples; ``caused_by`` root first.
 
@@ -260,6 +284,7 @@ class AlertSummary:
     caused_by: tuple[AlertKey, ...] = ()
     ack: Ack | None = None
     late: bool = False
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)

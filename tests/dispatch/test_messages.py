@@ -14,12 +14,22 @@ from hypothesis import strategies as st
 
 from faultline.dispatch.delivery import DeliveryStatus
 from faultline.dispatch.links import search_command
-from faultline.dispatch.messages import render
+from faultline.dispatch.messages import as_tree, render
 from faultline.dispatch.receivers import dingtalk, slack
 from faultline.dispatch.receivers.console import ConsoleReceiver
 from faultline.dispatch.style import Language, Style
 from faultline.dispatch.templates import check_message_template, template_of
-from faultline.model import Ack, AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind
+from faultline.model import (
+    Ack,
+    AlertKey,
+    AlertState,
+    AlertSummary,
+    Context,
+    Kind,
+    Labels,
+    Notification,
+    NotificationKind,
+)
 from tests.contracts.values import NOON, SECOND, notification
 
 ANYTHING = st.text(st.characters(), max_size=60)
@@ -81,6 +91,77 @@ def test_a_long_list_of_effects_is_cut_and_says_what_it_left_out() -> None:
     text = render(replace(notification(), suppressed=effects)).text
     assert "caused, and not paged: 30" in text
     assert "and 10 more, 100 records" in text
+
+
+def with_context(context: Context, *, host: str = "") -> Notification:
+    base = notification()
+    key = AlertKey("DbDown", Labels(host=host)) if host else base.alert.alert
+    return replace(base, alert=replace(base.alert, alert=key, context=context))
+
+
+KNOWN = Context(
+    1042, 12, (Kind("v1:a", 900, "boom\nbang"), Kind("v1:b", 142, "crash")), 2, (("db-1", 1000), ("db-2", 42)), 3
+)
+
+
+def test_a_page_says_how_usual_it_is_what_is_logged_most_and_where() -> None:
+    lines = render(with_context(KNOWN)).text.splitlines()
+    assert lines[1:3] == ["42 records; threshold 20 in 5m", "1,042 in the last hour, 12 in the same hour a week ago"]
+    assert "hosts: db-1 1,000, db-2 42 and 3 more" in lines
+    at = lines.index("900 in the last hour like this:")
+    assert lines[at : at + 6] == [
+        "900 in the last hour like this:",
+        "    | boom",
+        "    | bang",
+        "142 in the last hour like this:",
+        "    | crash",
+        "and 2 more kinds of records",
+    ]
+    assert "sample:" not in lines
+
+
+def test_the_same_context_in_chinese() -> None:
+    lines = render(with_context(KNOWN), style=Style("zh")).text.splitlines()
+    assert "最近一小时 1,042 条，一周前同一小时 12 条" in lines
+    assert "主机：db-1 1,000，db-2 42，另有 3 台" in lines
+    assert "最近一小时 900 条如下：" in lines
+
+
+def test_what_is_not_known_of_a_week_ago_is_not_said() -> None:
+    assert "1 in the last hour" in render(with_context(Context(1, None))).text.splitlines()
+
+
+def test_a_host_that_the_name_has_already_is_not_said_again() -> None:
+    assert "hosts:" not in render(with_context(Context(1, 0, hosts=(("db-1", 1),)), host="db-1")).text
+    assert "hosts: db-2 1" in render(with_context(Context(1, 0, hosts=(("db-2", 1),)), host="db-1")).text
+
+
+def effect(rule: str, *causes: str) -> AlertSummary:
+    keys = tuple(AlertKey(cause, Labels()) for cause in causes)
+    return AlertSummary(AlertKey(rule, Labels()), AlertState.SUPPRESSED, NOON, None, 1, "x", caused_by=keys)
+
+
+def test_effects_of_effects_come_below_them() -> None:
+    effects = (
+        effect("Mail", "Db", "Cart"),
+        effect("Cart", "Db"),
+        effect("Pay", "Db"),
+        effect("Sms", "Db", "Cart", "Mail"),
+    )
+    assert [(depth, each.alert.rule) for depth, each in as_tree(effects)] == [
+        (0, "Cart"),
+        (1, "Mail"),
+        (2, "Sms"),
+        (0, "Pay"),
+    ]
+    text = render(replace(notification(), suppressed=effects)).text
+    assert "\n  - Cart: 1 since 12:00:00 (suppressed)\n    - Mail: 1" in text
+    assert "\n      - Sms: 1" in text
+
+
+def test_effects_that_name_each_other_are_all_told() -> None:
+    effects = (effect("A", "Db", "B"), effect("B", "Db", "A"), effect("C", "Db"))
+    assert sorted(each.alert.rule for _, each in as_tree(effects)) == ["A", "B", "C"]
 
 
 def test_the_cause_of_an_effect_is_named() -> None:

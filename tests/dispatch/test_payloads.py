@@ -25,7 +25,7 @@ from faultline.dispatch.receivers.dingtalk import DingTalkReceiver
 from faultline.dispatch.receivers.feishu import FeishuReceiver
 from faultline.dispatch.receivers.pagerduty import PagerDutyReceiver
 from faultline.dispatch.text import cut_bytes, size
-from faultline.model import Ack, AlertState, AlertSummary, Labels, Notification, NotificationKind
+from faultline.model import Ack, AlertState, AlertSummary, Context, Kind, Labels, Notification, NotificationKind
 from tests.contracts.values import KEY, NOON, notification
 from tests.dispatch.providers import APPRISE, DINGTALK, FEISHU, PAGERDUTY, PROVIDERS, SLACK, WECOM, Provider, hidden
 
@@ -67,6 +67,7 @@ def hostile(text: str) -> Notification:
         annotations={"summary": text, "more": text, "runbook_url": text},
         caused_by=(key,),
         ack=Ack("e1", text, NOON, text),
+        context=Context(7, 3, (Kind("v1:a", 4, text), Kind("v1:b", 3, text)), 1, ((text, 5), ("h", 2)), 1),
     )
     return replace(base, alert=alert, suppressed=(effect,), reason=text)
 
@@ -170,6 +171,7 @@ CROWDED = replace(
         samples=HUGE.alert.samples * 3,
         labels={f"label{n}": '<&>"\\' * 1000 for n in range(100)},
         annotations={f"note{n}": '数"据' * 10_000 for n in range(200)},
+        context=Context(10**9, 0, (Kind("v1:a", 9, "数据库" * 200),) * 3, 10**6, (("数据库" * 70, 10**9),) * 5, 10**6),
     ),
     suppressed=HUGE.suppressed * 500,
 )

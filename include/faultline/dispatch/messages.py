@@ -7,7 +7,7 @@ the ``Markup`` passed in, how much fits by the limit; the words are in ``templat
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.templates import TemplateFailed, render_template, template_of
 from faultline.dispatch.text import cut_bytes, shorten, size
 from faultline.dispatch.words import KIND_WORDS, STATE_WORDS, name
-from faultline.model import AlertKey, AlertSummary, Notification
+from faultline.model import AlertKey, AlertSummary, Context, Notification
 
 log = logging.getLogger(__name__)
 
-_TITLE_LENGTH = 200
+_TITLE_LENGTH, _HOST_LENGTH = 200, 60
+_DEEPEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ _AS_IT_IS = Markup(str, str, str, lambda text, url: f"{text}: {url}")
 def _variables(notification: Notification, style: Style, detail: _Detail) -> dict[str, Any]:
     """What a template sees; docs/receivers.md lists it."""
     alert, effects = notification.alert, notification.suppressed
-    rest = effects[detail.effects :]
+    tree = as_tree(effects)
+    shown, rest = tree[: detail.effects], [effect for _, effect in tree[detail.effects :]]
     return {
         "kind": notification.kind.value,
         "word": KIND_WORDS[style.language][notification.kind],
@@ -146,8 +148,9 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
         "acked_by": alert.ack.by if alert.ack else "",
         "ack_comment": alert.ack.comment if alert.ack else "",
         "late": alert.late,
+        **_context(alert, detail),
         "causes": [name(cause) for cause in alert.caused_by],
-        "effects": list(_effects(effects[: detail.effects], style)),
+        "effects": [_effect(depth, effect, style) for depth, effect in shown],
         "effect_count": len(effects),
         "more_effects": len(rest),
         "more_records": sum(effect.count for effect in rest),
@@ -171,7 +174,47 @@ def _further(labels: Mapping[str, str], alert: AlertKey) -> str:
     return " ".join(f"{label}={value}" for label, value in labels.items() if label not in said)
 
 
-def _effects(effects: tuple[AlertSummary, ...], style: Style) -> Iterator[dict[str, Any]]:
+def _context(alert: AlertSummary, detail: _Detail) -> dict[str, Any]:
+    """What the last hour looked like. A host that the name says already is not said again."""
+    known = alert.context or Context(0, None)
+    named = len(known.hosts) == 1 and known.hosts[0][0] == alert.alert.labels.get("host")
+    return {
+        "hour_count": known.count,
+        "week_before": known.week_before,
+        "kinds": [
+            {"count": kind.count, "fingerprint": kind.fingerprint, "sample": shorten(kind.sample, detail.sample_length)}
+            for kind in known.kinds[: detail.samples]
+        ],
+        "more_kinds": known.more_kinds + len(known.kinds[detail.samples :]),
+        "hosts": [] if named else [(shorten(host, _HOST_LENGTH), number) for host, number in known.hosts],
+        "more_hosts": known.more_hosts,
+    }
+
+
+def as_tree(effects: Sequence[AlertSummary]) -> list[tuple[int, AlertSummary]]:
+    """The effects in the order of a tree, each with its depth: an effect of an effect comes below that.
+
+    The cause it hangs from is the nearest that is an effect itself; the first of its causes is the root.
+    """
+    below: dict[AlertKey | None, list[AlertSummary]] = {}
+    keys = {effect.alert for effect in effects}
     for effect in effects:
-        state = STATE_WORDS[style.language].get(effect.state, effect.state.value)
-        yield {"name": name(effect.alert), "count": effect.count, "starts_at": effect.starts_at, "state": state}
+        nearest = next((cause for cause in reversed(effect.caused_by[1:]) if cause in keys - {effect.alert}), None)
+        below.setdefault(nearest, []).append(effect)
+    found: list[tuple[int, AlertSummary]] = []
+    waiting = [(0, effect) for effect in reversed(below.pop(None, []))]
+    while waiting:
+        depth, effect = waiting.pop()
+        found.append((depth, effect))
+        waiting += [(depth + 1, each) for each in reversed(below.pop(effect.alert, []))]
+    return found + [(0, effect) for rest in below.values() for effect in rest]
+
+
+def _effect(depth: int, effect: AlertSummary, style: Style) -> dict[str, Any]:
+    return {
+        "name": name(effect.alert),
+        "count": effect.count,
+        "starts_at": effect.starts_at,
+        "state": STATE_WORDS[style.language].get(effect.state, effect.state.value),
+        "indent": "  " * min(depth, _DEEPEST),
+    }

@@ -24,6 +24,7 @@ from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings
+from faultline.steps.contexts import with_contexts
 from faultline.steps.evaluator import Evaluator
 from faultline.steps.heartbeats import Heartbeats
 from faultline.steps.last_good import LastGood
@@ -103,6 +104,7 @@ class AlertWatch:
         receivers = build_receivers(rules, self._connections, self._settings.ui_url)
         evaluation = self._evaluator.decide(rules, topics, at=at)
         try:
+            evaluation = with_contexts(self._database, rules, evaluation)
             self._database.record_evaluation(self._lease, evaluation, targets_of(receivers), self._evaluator.mark)
         except FaultlineError:
             self._evaluator.forget()

@@ -38,6 +38,7 @@ from faultline.adapters.database.schema import migrate
 from faultline.adapters.database.status import Counted
 from faultline.adapters.database.trends import Seen, Sum
 from faultline.alerting.alerts import Alert, Evaluation, Term
+from faultline.alerting.contexts import LabelSum
 from faultline.alerting.silences import Silence, StoredSilence
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.digest import Facts
@@ -471,3 +472,15 @@ class Database:
         """The text of the earliest record of each (topic, fingerprint) in the interval."""
         with reading(self._engine) as connection:
             return digesting.samples(connection, interval, kinds)
+
+    # For the context of pages.
+
+    def label_sums(self, interval: Interval) -> list[LabelSum]:
+        """The counts of the interval, summed by labels and fingerprint."""
+        with reading(self._engine) as connection:
+            return counting.label_sums(connection, interval)
+
+    def counts_reach_back_to(self, at: datetime) -> bool:
+        """Whether there are counts of that time, or earlier ones."""
+        with reading(self._engine) as connection:
+            return counting.reach_back_to(connection, at)

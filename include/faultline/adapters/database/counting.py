@@ -37,8 +37,9 @@ from faultline.adapters.database.tables import (
     late_dropped,
     positions,
 )
+from faultline.alerting.contexts import LabelSum
 from faultline.errors import Superseded
-from faultline.model import ErrorCount, Labels, LateCount, OffsetRange, TopicPartition
+from faultline.model import ErrorCount, Interval, Labels, LateCount, OffsetRange, TopicPartition
 
 # So many batches may be committed before one that began before them.
 _OVERTAKING = 500
@@ -179,6 +180,25 @@ def counts_between(
 
 def _knows(mark: BatchMark) -> ColumnElement[bool]:
     return or_(counts.c.batch <= mark.floor, counts.c.batch.in_(mark.above))
+
+
+def label_sums(connection: Connection, interval: Interval) -> list[LabelSum]:
+    """The counts of the interval, summed by labels and fingerprint."""
+    rows = connection.execute(
+        select(label_sets.c.labels, counts.c.fingerprint, func.sum(counts.c.count), func.min(counts.c.sample))
+        .join(label_sets, label_sets.c.id == counts.c.label_set)
+        .where(counts.c.bucket_start >= interval.start, counts.c.bucket_start < interval.end)
+        .group_by(label_sets.c.labels, counts.c.fingerprint)
+    )
+    return [
+        LabelSum(labels_of(labels), fingerprint, int(total), sample or "")
+        for labels, fingerprint, total, sample in rows
+    ]
+
+
+def reach_back_to(connection: Connection, at: datetime) -> bool:
+    """Whether there are counts of that time, or earlier ones."""
+    return connection.execute(select(counts.c.id).where(counts.c.bucket_start <= at).limit(1)).first() is not None
 
 
 def prune_counts(connection: Connection, before: datetime) -> int:

@@ -29,6 +29,12 @@ VARIABLES = (
     *("threshold", "starts_at", "ends_at", "first_seen", "last_seen", "acked_by", "ack_comment"),
     *(
         "late",
+        "hour_count",
+        "week_before",
+        "kinds",
+        "more_kinds",
+        "hosts",
+        "more_hosts",
         "causes",
         "effects",
         "effect_count",
