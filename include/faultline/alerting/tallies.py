@@ -177,9 +177,10 @@ class Tallies:
         """Count the rows in every tally that they belong to."""
         if self._has_terms:
             rows = sorted(rows, key=attrgetter("bucket_start"))
-        touched = self._touched
+        known, touched = self._targets, self._touched
         for row in rows:
-            for target in self._targets_of(row):
+            targets = known.get((row.labels, row.fingerprint))
+            for target in self._find_targets(row) if targets is None else targets:
                 tally = target.tally
                 if not tally.starts:
                     tally = target.tally = self.of[target.key.rule].setdefault(target.key, Tally())
@@ -234,14 +235,12 @@ class Tallies:
         if len(self._targets) > 100_000:
             self._targets.clear()
 
-    def _targets_of(self, row: ErrorCount) -> tuple[Target, ...]:
-        """Found once for each set of labels."""
-        known = self._targets.get((row.labels, row.fingerprint))
-        if known is None:
-            labels = {**row.labels, "fingerprint": row.fingerprint} if row.fingerprint else row.labels
-            known = tuple(target for rule in self.rules if (target := target_of(rule, labels)) is not None)
-            self._targets[row.labels, row.fingerprint] = known
-        return known
+    def _find_targets(self, row: ErrorCount) -> tuple[Target, ...]:
+        """Once for each set of labels."""
+        labels = {**row.labels, "fingerprint": row.fingerprint} if row.fingerprint else row.labels
+        found = tuple(target for rule in self.rules if (target := target_of(rule, labels)) is not None)
+        self._targets[row.labels, row.fingerprint] = found
+        return found
 
 
 def target_of(rule: BaseRule, labels: Mapping[str, str]) -> Target | None:
