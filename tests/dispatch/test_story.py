@@ -9,8 +9,9 @@ import pytest
 
 from faultline.alerting.alerts import Alert, Cause, MuteReason, Suppression, SuppressionOutcome
 from faultline.alerting.rules import load_rules
+from faultline.dispatch.conclusion import conclude
 from faultline.dispatch.delivery import OutboxState, Sent
-from faultline.dispatch.story import History, Measured, conclude, counted_in, measure, ran_at, time_line
+from faultline.dispatch.story import History, Measured, counted_in, measure, ran_at, time_line
 from faultline.model import AlertKey, AlertState, Labels, NotificationKind, Transition
 from tests.contracts.values import BUCKET, KEY, NOON, SECOND, alert, count, notification
 

@@ -12,10 +12,12 @@ from fastapi.testclient import TestClient
 
 from dev.incident import SHOP, Incident
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert, Suppression, SuppressionOutcome
+from faultline.alerting.alerts import Alert, MuteReason, Suppression, SuppressionOutcome
 from faultline.alerting.silences import Silence
+from faultline.dispatch.conclusion import ENGLISH, Verdict
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import Ack, AlertState, Notification
+from faultline.page.texts import texts_of
 from faultline.page.views.history import EFFECTS, EFFECTS_ALONE, ROWS, TREES
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
@@ -224,3 +226,24 @@ def test_who_took_an_episode_on_and_who_silenced_it_is_part_of_its_story(
 def test_an_episode_that_is_not_recorded_is_said(client: TestClient) -> None:
     answer = client.get("/history/episode", params={"id": "nothing"})
     assert (answer.status_code, "No such episode is recorded." in answer.text) == (404, True)
+
+
+def test_the_answer_is_in_the_pages_language(client: TestClient, record: Remember) -> None:
+    root = firing()
+    below = effect("CheckoutFailed", root)
+    silenced = replace(firing("DiskFull"), state=AlertState.SUPPRESSED, mute=MuteReason.SILENCE)
+    quiet = replace(kept(silenced), reason=MuteReason.SILENCE)
+    record(root, below, silenced, messages=(message(root, "ops"),), ledger=(kept(below), quiet))
+    said = {
+        each.key.rule: shown(client, "/history/episode", id=each.episode, lang="zh") for each in (root, below, silenced)
+    }
+    assert "尚未通知任何人：消息正等待发送到 ops。" in said["DbDown"]
+    assert (
+        "没有单独通知：根因是 DbDown{environment=&#34;prod&#34;}； 已送达的消息中没有提到它。" in said["CheckoutFailed"]
+    )
+    assert "没有通知任何人：因 静默 而不发送。" in said["DiskFull"]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_english_on_the_page_is_that_of_the_command_line(verdict: Verdict) -> None:
+    assert texts_of("en").table["history"]["conclusion"][verdict] == ENGLISH[verdict]

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 import faultline.page.templates
 from faultline.alerting.alerts import MuteReason, SuppressionOutcome
+from faultline.dispatch.conclusion import Verdict
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, NotificationKind
 from faultline.page.texts import LANGUAGES, choose_language, texts_of
@@ -26,6 +27,8 @@ MADE = [
     *(f"nav.{view.NAME}" for view in VIEWS),
     *(f"languages.{language}" for language in LANGUAGES),
     *(f"history.tabs.{view}" for view in ("history", "suppressed", "messages")),
+    *(f"history.conclusion.{verdict}" for verdict in Verdict),
+    *(f"history.reasons.{reason}" for reason in MuteReason),
     *(f"history.kept.{reason}" for reason in MuteReason),
     *(f"history.outcomes.{outcome.replace(' ', '_')}" for outcome in SuppressionOutcome),
     *(f"history.kinds.{kind}" for kind in NotificationKind),

@@ -53,7 +53,8 @@ def why(
 
 
 def _lines(story: Why, others: Sequence[Alert]) -> Iterator[str]:
-    from faultline.dispatch.story import conclude, time_line
+    from faultline.dispatch.conclusion import conclude
+    from faultline.dispatch.story import time_line
     from faultline.dispatch.text import one_line
 
     alert = story.history.alert
@@ -107,7 +108,8 @@ def _counts(story: Why) -> Iterator[str]:
 def _json(story: Why, others: Sequence[Alert]) -> str:
     from pydantic import TypeAdapter
 
-    from faultline.dispatch.story import History, Measured, conclude
+    from faultline.dispatch.conclusion import conclude
+    from faultline.dispatch.story import History, Measured
 
     told = TypeAdapter(History).dump_python(story.history, mode="json")
     counts = TypeAdapter(tuple[Measured, ...]).dump_python(story.counts, mode="json")

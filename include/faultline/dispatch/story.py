@@ -12,7 +12,7 @@ from faultline.alerting.rulekinds import BaseRule, CardinalityRule, PercentageRu
 from faultline.alerting.tallies import Tallies, Tally
 from faultline.alerting.windows import floor, window_width
 from faultline.dispatch.delivery import OutboxState, Sent
-from faultline.model import AlertState, ErrorCount, Interval, NotificationKind, Transition
+from faultline.model import ErrorCount, Interval, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +84,6 @@ def measure(
     return tuple(found)
 
 
-def conclude(history: History) -> str:
-    """The answer in a sentence: who was told, or why nobody was."""
-    pages = [each for each in history.sent if each.notification.kind is not NotificationKind.RESOLVED]
-    delivered = _targets(each for each in pages if each.delivered)
-    dead = [each for each in pages if each.state is OutboxState.DEAD]
-    waiting = [each for each in pages if each.waits]
-    lost = f" Given up for {_targets(dead)}: {dead[-1].answer or 'no answer'}." if dead else ""
-    if delivered and history.alert.corrected:
-        return f"Told: {delivered}; then corrected: with records that came late it was no alert.{lost}"
-    if delivered:
-        return f"Told: {delivered}.{lost}"
-    if waiting:
-        return f"Nobody has been told yet: its message waits to be sent to {_targets(waiting)}.{lost}"
-    if dead:
-        return f"Nobody was told.{lost}"
-    if pages:
-        return "Nobody was told: it began and ended before a message could be sent."
-    return _why_not_sent(history)
-
-
 def time_line(history: History) -> list[Event]:
     """Every transition, suppression and message in the order of time."""
     steps = [_step(step) for step in history.transitions]
@@ -111,25 +91,6 @@ def time_line(history: History) -> list[Event]:
     sent = [_sending(each) for each in history.sent]
     sent += [_sending(each, f" about {each.notification.alert.alert}, naming this alert") for each in history.named]
     return sorted([*steps, *kept, *sent], key=lambda event: event.at)
-
-
-def _why_not_sent(history: History) -> str:
-    alert = history.alert
-    reason = history.transitions[-1].reason if history.transitions else "no transition is recorded"
-    if alert.sounding:
-        return "Nobody has been told yet: its route's group_wait is not over, or its receiver has no channels."
-    if alert.live and not alert.muted:
-        return f"Nobody has been told yet: it is {alert.state} ({reason})."
-    if any(step.target is AlertState.FIRING for step in history.transitions):
-        return "Nobody was told: it was firing, but no message was made; its receiver has no channels."
-    if not history.suppressions:
-        return f"Nobody was told: it is {alert.state} ({reason})."
-    row, now = history.suppressions[-1], "it is" if alert.live else "it was"
-    if row.reason is not MuteReason.CHAIN or not row.causes:
-        return f"Nobody was told: {now} kept back by a {_words(row.reason)}."
-    told = _targets(each for each in history.named if each.delivered)
-    by = f"a message about its cause names it, sent to {told}" if told else "no message that was delivered names it"
-    return f"Nobody was told of it by itself: {now} explained by {row.causes[0].alert}; {by}."
 
 
 def _step(step: Transition) -> Event:
@@ -170,7 +131,3 @@ def _in_words(rule: BaseRule, tally: Tally, end: datetime, width: timedelta) -> 
 
 def _words(reason: MuteReason) -> str:
     return reason.replace("_", " ")
-
-
-def _targets(sent: Iterable[Sent]) -> str:
-    return ", ".join(dict.fromkeys(each.target for each in sent))

@@ -11,10 +11,12 @@ from fastapi import APIRouter, HTTPException, Response
 from faultline.alerting.alerts import Alert
 from faultline.alerting.matchers import matches_all
 from faultline.alerting.silences import StoredSilence
+from faultline.dispatch.conclusion import judge
 from faultline.dispatch.links import instant, query_of
-from faultline.dispatch.story import conclude, time_line
+from faultline.dispatch.story import History, time_line
 from faultline.page.asked import AskedNow
 from faultline.page.lanes import columns
+from faultline.page.texts import Texts
 from faultline.steps.why import find_why
 
 router = APIRouter()
@@ -41,7 +43,7 @@ def episode(asked: AskedNow, id: str = "") -> Response:
         "episode.html.j2",
         alert=alert,
         why=why,
-        conclusion=conclude(why.history),
+        conclusion=conclude(asked.texts, why.history),
         events=time_line(why.history),
         columns=columns(why.counts, why.bucket),
         ends=ENDS,
@@ -53,6 +55,18 @@ def episode(asked: AskedNow, id: str = "") -> Response:
         records=_records(alert, asked.at),
         others=[other for other in others if other.episode != id and other.key == alert.key],
     )
+
+
+def conclude(texts: Texts, history: History) -> str:
+    """The answer in a sentence of the page's language; what was recorded is as it was."""
+    return " ".join(
+        texts(f"history.conclusion.{remark.verdict}", **_spoken(texts, remark.places)) for remark in judge(history)
+    )
+
+
+def _spoken(texts: Texts, places: Mapping[str, str]) -> dict[str, str]:
+    words = {"state": "states", "kept": "history.reasons"}
+    return {name: texts(f"{words[name]}.{text}") if name in words else text for name, text in places.items()}
 
 
 def _silences(stored: Iterable[StoredSilence], alert: Alert, now: datetime) -> list[StoredSilence]:
