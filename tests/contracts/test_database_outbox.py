@@ -210,3 +210,22 @@ def test_a_message_is_delivered_when_its_first_target_has_it_or_the_last_has_giv
     assert database.deliveries([key], NOON) == {key: NOON + 2 * SECOND}
     database.record_delivery(first, DELIVERED, NOON + 3 * SECOND)
     assert database.deliveries([key], NOON) == {key: NOON + 3 * SECOND}
+
+
+def test_a_channel_that_is_told_no_ends_has_it_written_down_and_the_others_are_told(database: Database) -> None:
+    lease_of_alerts, targets = database.acquire_lease("alerts", "test"), {"ops": ("chat", "pager")}
+    database.record_evaluation(lease_of_alerts, evaluation(notification(FIRING)), targets, no_ends={"chat"})
+    for leased in lease(database):
+        database.record_delivery(leased, DELIVERED, NOON)
+    database.record_evaluation(lease_of_alerts, evaluation(notification(RESOLVED)), targets, no_ends={"chat"})
+    assert [leased.target for leased in lease(database)] == ["pager"]
+    [quiet] = database.recent_notifications(20, [OutboxState.SUPERSEDED])
+    assert (quiet.target, quiet.answer) == ("chat", "the channel is sent no ends (send_resolved)")
+
+
+def test_what_began_and_ended_untold_is_told_to_no_channel(database: Database) -> None:
+    lease_of_alerts = database.acquire_lease("alerts", "test")
+    for kind in (FIRING, RESOLVED):
+        database.record_evaluation(lease_of_alerts, evaluation(notification(kind)), no_ends={"ops"})
+    assert lease(database) == []
+    assert database.outbox_summary()[OutboxState.SUPERSEDED] == 2

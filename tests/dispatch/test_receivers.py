@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultline.alerting.rules import load_rules
-from faultline.dispatch.receivers import build_receivers, targets_of
+from faultline.dispatch.receivers import build_receivers, targets_of, told_no_ends
 from faultline.dispatch.receivers.console import ConsoleReceiver
 from faultline.dispatch.receivers.webhook import WebhookReceiver
 
@@ -25,3 +25,11 @@ def test_each_channel_of_a_receiver_is_a_target() -> None:
     receivers = build_receivers(load_rules(RULES))
     assert targets_of(receivers) == {"ops": ("ops/console/1", "ops/webhook/1", "ops/webhook/2"), "nobody": ()}
     assert [type(channel) for channel in receivers["ops"]] == [ConsoleReceiver, WebhookReceiver, WebhookReceiver]
+
+
+def test_channels_that_are_told_no_ends_are_known_by_their_targets() -> None:
+    rules = load_rules(
+        "{groups: [], route: {receiver: ops}, receivers: [{name: ops, console_configs: [{send_resolved: false}, {}], "
+        "webhook_configs: [{url_env: U, send_resolved: false}], pagerduty_configs: [{routing_key_env: K}]}]}"
+    )
+    assert told_no_ends(rules) == {"ops/console/1", "ops/webhook/1"}

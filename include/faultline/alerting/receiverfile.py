@@ -113,7 +113,13 @@ class Channel(StrictModel):
 MessageTemplate = Annotated[str, AfterValidator(check_message_template)]
 
 
-class Worded(StrictModel):
+class Ending(StrictModel):
+    """What every channel has that is sent alerts."""
+
+    send_resolved: bool = Field(default=True, description="whether it is told of the end of what it was told of")
+
+
+class Worded(Ending):
     """What every channel that sends words has."""
 
     language: Literal["en", "zh"] = "en"
@@ -133,7 +139,7 @@ class ConsoleConfig(Worded):
     """Messages on standard output."""
 
 
-class WebhookConfig(Channel):
+class WebhookConfig(Ending, Channel):
     """Messages by POST, in the JSON shape of Alertmanager's webhook."""
 
     secrets = ("url",)

@@ -192,7 +192,9 @@ class _Channel:
         spot = self._section.spot_of("send_resolved")
         asked = self._section.take("send_resolved", flag)
         if asked is False or (asked is None and self._kind in _SILENT_ENDS):
-            self._report.differs(spot, "whoever was paged is also told of the end", "it cannot be turned off")
+            self._report.differs(
+                spot, "whoever was paged is also told of the end", "write send_resolved: false where that is not wanted"
+            )
 
 
 def receivers_of(sections: list[Section], defaults: Section, references: References) -> dict[str, dict[str, Any]]:

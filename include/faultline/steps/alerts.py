@@ -19,7 +19,15 @@ from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
-from faultline.dispatch.receivers import build_heartbeats, build_receivers, fallback_of, folds_of, rates_of, targets_of
+from faultline.dispatch.receivers import (
+    build_heartbeats,
+    build_receivers,
+    fallback_of,
+    folds_of,
+    rates_of,
+    targets_of,
+    told_no_ends,
+)
 from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import FaultlineError, TransientError
 from faultline.model import utc_now
@@ -105,7 +113,9 @@ class AlertWatch:
         evaluation = self._evaluator.decide(rules, topics, at=at)
         try:
             evaluation = with_contexts(self._database, rules, evaluation)
-            self._database.record_evaluation(self._lease, evaluation, targets_of(receivers), self._evaluator.mark)
+            self._database.record_evaluation(
+                self._lease, evaluation, targets_of(receivers), self._evaluator.mark, told_no_ends(rules)
+            )
         except FaultlineError:
             self._evaluator.forget()
             raise

@@ -175,16 +175,17 @@ class Database:
         evaluation: Evaluation,
         targets: Mapping[str, Sequence[str]] | None = None,
         mark: BatchMark | None = None,
+        no_ends: Collection[str] = (),
     ) -> None:
         """Write episodes, transitions, the ledger and the outbox, and strike off the acknowledgements that were heard;
         Superseded when the lease was taken over.
 
         ``targets`` names the channels of each receiver (``dispatch.receivers.targets_of``): each gets a row in the
         outbox of its own. A receiver it does not name is one target of the same name. ``mark`` says which counts it
-        knew, so that a successor tells those from what is new.
+        knew, so that a successor tells those from what is new. Targets in ``no_ends`` are told of no end.
         """
         with writing(self._engine) as connection:
-            evaluating.record_evaluation(connection, lease, evaluation, targets or {}, mark, self._checkpoint)
+            evaluating.record_evaluation(connection, lease, evaluation, targets or {}, mark, self._checkpoint, no_ends)
         self._checkpoint("evaluation:committed")
 
     def evaluated(self, name: str) -> Evaluated | None:

@@ -90,6 +90,7 @@ def record_evaluation(
     targets: Mapping[str, Sequence[str]],
     mark: BatchMark | None,
     checkpoint: Callable[[str], None],
+    no_ends: Collection[str] = (),
 ) -> None:
     """Write an evaluation; Superseded when the lease has been taken over."""
     _hold(connection, lease, evaluation, mark)
@@ -109,7 +110,8 @@ def record_evaluation(
     interventions.forget_acks(connection, evaluation.acks)
     checkpoint("evaluation:acks")
     for notification in evaluation.notifications:
-        outbox.enqueue(connection, notification, targets.get(notification.receiver, (notification.receiver,)))
+        told = targets.get(notification.receiver, (notification.receiver,))
+        outbox.enqueue(connection, notification, told, no_ends)
         checkpoint("evaluation:outbox")
 
 

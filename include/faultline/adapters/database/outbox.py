@@ -23,11 +23,16 @@ from faultline.model import Notification, NotificationKind
 
 log = logging.getLogger(__name__)
 
+_NO_END = "the channel is sent no ends (send_resolved)"
 _UNFINISHED = (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)
 
 
-def enqueue(connection: Connection, notification: Notification, targets: Sequence[str]) -> None:
-    """One row per target; a notification that is already there is left as it is."""
+def enqueue(
+    connection: Connection, notification: Notification, targets: Sequence[str], no_ends: Collection[str] = ()
+) -> None:
+    """One row per target; a notification that is already there is left as it is. A target in ``no_ends`` is told of no
+    end: that is written down, and not sent.
+    """
     for target in targets:
         row = {
             "key": notification.key,
@@ -40,6 +45,12 @@ def enqueue(connection: Connection, notification: Notification, targets: Sequenc
             "due_at": notification.created_at,
             "body": to_json(NOTIFICATION, notification),
         }
+        if notification.kind == NotificationKind.RESOLVED and target in no_ends:
+            row |= {
+                "state": OutboxState.SUPERSEDED,
+                "finished_at": notification.created_at,
+                "provider_message": _NO_END,
+            }
         added = connection.execute(insert_or_ignore(connection, outbox).values(row)).rowcount
         if added and notification.kind == NotificationKind.RESOLVED:
             _drop_untold(connection, notification, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from faultline.alerting.receiverfile import Channel, ChatConfig, ReceiverConfig, RobotConfig, Worded
+from faultline.alerting.receiverfile import Channel, ChatConfig, Ending, ReceiverConfig, RobotConfig, Worded
 from faultline.alerting.rules import Rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
@@ -63,23 +63,29 @@ def read_by_people(receiver: ReceiverConfig, targets: Sequence[str]) -> tuple[st
     return tuple(target for target in targets if not target.startswith(f"{receiver.name}/pagerduty/"))
 
 
+def told_no_ends(rules: Rules) -> frozenset[str]:
+    """The targets that are not to be told of the end of an alert."""
+    found = _configs(rules)
+    return frozenset(target for target, each in found if isinstance(each, Ending) and not each.send_resolved)
+
+
 def rates_of(rules: Rules) -> dict[str, int]:
     """How many messages each target takes in a minute, where there is a limit."""
-    limits = ((target, channel.max_per_minute or channel.per_minute) for target, channel in _limited(rules))
-    return {target: limit for target, limit in limits if limit}
+    channels = ((target, each) for target, each in _configs(rules) if isinstance(each, Channel))
+    return {target: limit for target, each in channels if (limit := each.max_per_minute or each.per_minute)}
 
 
 def folds_of(rules: Rules) -> dict[str, int]:
     """Above how many waiting messages those of a target become one; not where each is an incident, or for a program."""
-    return {target: channel.fold_above for target, channel in _limited(rules) if isinstance(channel, ChatConfig)}
+    return {target: each.fold_above for target, each in _configs(rules) if isinstance(each, ChatConfig)}
 
 
-def _limited(rules: Rules) -> Iterator[tuple[str, Channel]]:
+def _configs(rules: Rules) -> Iterator[tuple[str, Channel | Worded]]:
+    """Every channel of the rule file, by its target."""
     for receiver in rules.receivers.values():
         for field, channels in receiver:
             for number, channel in enumerate(channels if field.endswith("_configs") else (), 1):
-                if isinstance(channel, Channel):
-                    yield f"{receiver.name}/{field.removesuffix('_configs')}/{number}", channel
+                yield f"{receiver.name}/{field.removesuffix('_configs')}/{number}", channel
 
 
 def fallback_of(rules: Rules, receivers: Mapping[str, Sequence[Receiver]]) -> Fallback | None:
