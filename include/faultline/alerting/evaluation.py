@@ -25,8 +25,7 @@ from faultline.alerting.windows import Horizon, horizon
 from faultline.model import Ack, AlertState, ErrorCount, Notification
 
 _NOTHING: Mapping[str, datetime] = MappingProxyType({})
-_UNHEARD = (AlertState.PENDING, AlertState.HELD)
-_WAITING = frozenset({*_UNHEARD, AlertState.RECOVERING})
+_WAITING = (AlertState.PENDING, AlertState.HELD, AlertState.RECOVERING)
 
 
 @contextmanager
@@ -116,22 +115,22 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
     if progress.before and (memory.rules.graph.edges or memory.effects):
         memory.effects = effects_by_cause(memory.alerts.values())
     for alert in _causes_first(progress):
-        if alert.state in _UNHEARD and not alert.told:
-            memory.restless.add(alert.episode)
-            continue
-        occasion = _occasion(progress, alert)
-        told, sent = announce(occasion)
-        progress.put(alert, told)
-        # Whoever was told just now may be over already, only kept for its page.
-        waiting = told.state in _WAITING or bool(sent) or is_waiting(told, occasion)
-        (memory.restless.add if waiting else memory.restless.discard)(told.episode)
-        (memory.explained.add if occasion.explained else memory.explained.discard)(told.episode)
-        yield from sent
+        explained = any(memory.is_live(cause.episode) for cause in alert.causes)
+        waiting = alert.state in _WAITING
+        # Otherwise there is nothing to say: nobody was told of it or is to be, and it explains nobody.
+        if alert.told or alert.sounding or alert.episode in memory.effects:
+            occasion = _occasion(progress, alert, explained)
+            told, sent = announce(occasion)
+            progress.put(alert, told)
+            # Whoever was told just now may be over already, only kept for its page.
+            waiting = waiting or bool(sent) or is_waiting(told, occasion)
+            yield from sent
+        (memory.restless.add if waiting else memory.restless.discard)(alert.episode)
+        (memory.explained.add if explained else memory.explained.discard)(alert.episode)
 
 
-def _occasion(progress: Progress, alert: Alert) -> Occasion:
+def _occasion(progress: Progress, alert: Alert, explained: bool) -> Occasion:
     memory, at = progress.memory, progress.horizon.at
-    explained = any(memory.is_live(cause.episode) for cause in alert.causes)
     newly = explained and alert.episode not in memory.explained
     effects = [memory.alerts[each] for each in memory.effects.get(alert.episode, ())]
     silenced = silenced_by(progress.silences, alert.labels, at) is not None

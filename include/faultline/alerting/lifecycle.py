@@ -61,14 +61,15 @@ def _withdraw(alert: Alert, scene: Scene) -> Verdict:
 
 
 def _judge(alert: Alert, scene: Scene) -> Verdict:
-    explanation, hold = scene.explanation, scene.hold
+    explanation = scene.explanation
     if alert.released is None:
         if explanation.active:
             return AlertState.SUPPRESSED, f"explained by {explanation.active[0].alert}"
         if explanation.ended:
             return AlertState.RECOVERING, f"started after its cause {explanation.ended[0].alert} had ended"
-        if not _hold_is_over(alert, scene.horizon, hold):
-            return AlertState.HELD, f"waits {format_duration(hold)} for a cause"
+    hold = scene.hold
+    if alert.released is None and not _hold_is_over(alert, scene.horizon, hold):
+        return AlertState.HELD, f"waits {format_duration(hold)} for a cause"
     return _fire(scene, scene.rule.crossed + (", no cause in sight" if hold else ""))
 
 
