@@ -247,3 +247,9 @@ def test_the_answer_is_in_the_pages_language(client: TestClient, record: Remembe
 @pytest.mark.parametrize("verdict", Verdict)
 def test_english_on_the_page_is_that_of_the_command_line(verdict: Verdict) -> None:
     assert texts_of("en").table["history"]["conclusion"][verdict] == ENGLISH[verdict]
+
+
+def test_an_alert_that_goes_on_leads_to_its_story(client: TestClient, record: Remember) -> None:
+    root = firing()
+    record(root)
+    assert f'href="/faultline/history/episode?id={root.episode}"' in shown(client, "/now")
