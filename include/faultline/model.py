@@ -156,6 +156,15 @@ class LateCount:
     count: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class FloodCount:
+    """How many records of a topic's hour logging handlers kept back, by their own count."""
+
+    topic: str
+    hour: datetime
+    count: int
+
+
 class AlertState(StrEnum):
     """Where an episode stands; see docs/alerting.md for the transitions."""
 

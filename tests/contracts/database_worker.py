@@ -14,7 +14,7 @@ from faultline.adapters.database import Database
 from faultline.dispatch.delivery import Delivery
 from faultline.dispatch.outbox import dispatch_due
 from faultline.errors import Superseded
-from faultline.model import LateCount, Notification
+from faultline.model import FloodCount, LateCount, Notification
 from faultline.testing.receivers import DELIVERED
 from tests.contracts.values import ACK, NOON, P0, P1, alert, count, evaluation, notification, span
 
@@ -48,7 +48,9 @@ def count_all(database: Database) -> None:
         try:
             ranges = [span(10 * number, 10 * number + 10), span(7 * number, 7 * number + 7, P1)]
             late = [LateCount("app-logs", NOON, 1)]
-            database.record_counts(ranges, [count(17, bucket=number)], {P0: NOON, P1: NOON}, late)
+            database.record_counts(
+                ranges, [count(17, bucket=number)], {P0: NOON, P1: NOON}, late, [FloodCount("app-logs", NOON, 5)]
+            )
         except Superseded:
             continue
 

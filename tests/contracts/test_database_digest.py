@@ -9,7 +9,7 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation, Suppression
 from faultline.digest import Uncounted, Undelivered
 from faultline.dispatch.delivery import Delivery, DeliveryStatus, OutboxState, Outcome
-from faultline.model import AlertKey, ErrorCount, Interval, Labels, LateCount
+from faultline.model import AlertKey, ErrorCount, FloodCount, Interval, Labels, LateCount
 from tests.contracts.values import NOON, P0, SECOND, alert, count, evaluation, notification, span
 
 HOUR = timedelta(hours=1)
@@ -69,6 +69,15 @@ def test_records_that_came_too_late_are_counted_by_topic_and_hour(database: Data
     late = [LateCount("app-logs", NOON, 4), LateCount("app-logs", NOON - HOUR, 9), LateCount("web", NOON, 1)]
     database.record_counts([span(0, 1)], [], late=late)
     assert database.digest_facts(INTERVAL).uncounted == [Uncounted("app-logs", late=4), Uncounted("web", late=1)]
+
+
+def test_what_handlers_kept_back_is_counted_by_topic_and_hour_and_forgotten_with_the_counts(database: Database) -> None:
+    for offset, number in enumerate((400, 30)):
+        floods = [FloodCount("app-logs", NOON, number), FloodCount("app-logs", NOON - HOUR, 9)]
+        database.record_counts([span(offset, offset + 1)], [], floods=floods)
+    assert database.digest_facts(INTERVAL).uncounted == [Uncounted("app-logs", flooded=430)]
+    database.prune(NOON + HOUR)
+    assert database.digest_facts(INTERVAL).uncounted == []
 
 
 def test_alerts_that_fired_are_counted_by_rule(database: Database) -> None:

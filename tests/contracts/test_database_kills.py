@@ -13,12 +13,20 @@ import pytest
 from faultline.adapters.database import Database
 from faultline.dispatch.delivery import OutboxState
 from faultline.dispatch.outbox import dispatch_due
-from faultline.model import LateCount
+from faultline.model import Interval, LateCount
 from faultline.testing.receivers import RecordingReceiver
 from tests.contracts.database_worker import BATCHES, FileReceiver, count_all, evaluate_all, start
 from tests.contracts.values import ACK, NOON, P0, P1, SECOND, alert, count, evaluation, notification
 
-COUNT_STEPS = ["counts:position", "counts:late", "counts:batch", "counts:labels", "counts:rows", "counts:committed"]
+COUNT_STEPS = [
+    "counts:position",
+    "counts:late",
+    "counts:floods",
+    "counts:batch",
+    "counts:labels",
+    "counts:rows",
+    "counts:committed",
+]
 EVALUATION_STEPS = ["lease", "alerts", "terms", "transitions", "suppressions", "acks", "outbox", "committed"]
 
 
@@ -38,6 +46,8 @@ def test_a_counter_killed_at_any_step_leaves_every_record_counted_once(
     assert len(database.late_dropped()) == (step == "counts:committed")
     count_all(database)
     assert database.positions([P0, P1]) == {P0: 10 * BATCHES, P1: 7 * BATCHES}
+    floods = database.digest_facts(Interval(NOON, NOON + timedelta(hours=1))).uncounted
+    assert [each.flooded for each in floods] == [5 * BATCHES]
     found = database.counts_between(["app-logs"], NOON, NOON + timedelta(hours=1))
     assert found == [count(17, bucket=number) for number in range(BATCHES)]
     assert database.late_dropped() == [LateCount("app-logs", NOON, BATCHES)]

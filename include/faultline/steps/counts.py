@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from faultline.adapters.database import Database
 from faultline.alerting.counts import complete_to, count_events
+from faultline.alerting.floods import flood_counts
 from faultline.alerting.windows import counts_from
 from faultline.archive.prefetch import prefetch
 from faultline.errors import LostRange, PermanentError, Superseded, TopicMissing, TransientError
@@ -63,11 +64,13 @@ def count_topic(
             checkpoint("consumed")
             events = decode(raw, topic, event_time_span=settings.event_time_span)
             events = none_from_the_future(events, at, settings.allowed_lateness)
+            floods = flood_counts(events, topic.name)
             events, late = without_late(events, topic.name, settled)
             counts = count_events(events, topic, bucket=settings.count_bucket)
             caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
             checkpoint("before_commit")
-            database.record_counts(covered, counts, complete_to(events, covered, caught_up=caught_up, at=at), late)
+            done_to = complete_to(events, covered, caught_up=caught_up, at=at)
+            database.record_counts(covered, counts, done_to, late, floods)
             checkpoint("after_commit")
             records += raw.num_rows
     return records

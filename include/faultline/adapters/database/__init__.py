@@ -44,7 +44,17 @@ from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Tell
 from faultline.dispatch.digest import Facts
 from faultline.dispatch.story import History
 from faultline.errors import Fault
-from faultline.model import Ack, ErrorCount, Interval, Labels, LateCount, Notification, OffsetRange, TopicPartition
+from faultline.model import (
+    Ack,
+    ErrorCount,
+    FloodCount,
+    Interval,
+    Labels,
+    LateCount,
+    Notification,
+    OffsetRange,
+    TopicPartition,
+)
 
 __all__ = [
     "BatchMark",
@@ -110,15 +120,17 @@ class Database:
         counts: Sequence[ErrorCount],
         complete_to: Mapping[TopicPartition, datetime] | None = None,
         late: Sequence[LateCount] = (),
+        floods: Sequence[FloodCount] = (),
     ) -> None:
         """Add the counts of these offset ranges and advance the positions over them, once and for all.
 
         Each range must start at its partition's stored next offset (anywhere, when none is stored yet), otherwise
         Superseded. ``complete_to`` moves a partition's event-time mark, which never goes back; a partition that is
-        idle passes an empty range with it. ``late`` are records of the ranges that came too late to be counted.
+        idle passes an empty range with it. ``late`` are records of the ranges that came too late to be counted,
+        ``floods`` what summaries in them say was kept back.
         """
         with writing(self._engine) as connection:
-            counting.record_counts(connection, ranges, counts, complete_to or {}, late, self._checkpoint)
+            counting.record_counts(connection, ranges, counts, complete_to or {}, late, floods, self._checkpoint)
         self._checkpoint("counts:committed")
 
     def watermark(self, partitions: Collection[TopicPartition], allowed_lateness: timedelta) -> datetime | None:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     and_,
     case,
     delete,
@@ -33,13 +34,14 @@ from faultline.adapters.database.tables import (
     UtcDateTime,
     count_batches,
     counts,
+    flooded,
     label_sets,
     late_dropped,
     positions,
 )
 from faultline.alerting.contexts import LabelSum
 from faultline.errors import Superseded
-from faultline.model import ErrorCount, Interval, Labels, LateCount, OffsetRange, TopicPartition
+from faultline.model import ErrorCount, FloodCount, Interval, Labels, LateCount, OffsetRange, TopicPartition
 
 # So many batches may be committed before one that began before them.
 _OVERTAKING = 500
@@ -67,20 +69,24 @@ def record_counts(
     errors: Sequence[ErrorCount],
     complete_to: Mapping[TopicPartition, datetime],
     late: Sequence[LateCount],
+    floods: Sequence[FloodCount],
     checkpoint: Callable[[str], None],
 ) -> None:
     """Advance the positions and add the counts; Superseded when a position is not where its range starts."""
     if unknown := set(complete_to) - {span.partition for span in ranges}:
         raise ValueError(f"complete_to of partitions that are not in the batch: {sorted(unknown)}")
-    if (errors or late) and not any(ranges):
+    if (errors or late or floods) and not any(ranges):
         raise ValueError("counts of no offset range")
     # In one order for everyone, so that two writers cannot each wait for the other's row.
     for span in sorted(ranges):
         _advance(connection, span, complete_to.get(span.partition))
         checkpoint("counts:position")
     if late:
-        _drop(connection, late)
+        _add_by_hour(connection, late_dropped, late)
         checkpoint("counts:late")
+    if floods:
+        _add_by_hour(connection, flooded, floods)
+        checkpoint("counts:floods")
     if errors:
         _add(connection, ranges, errors, checkpoint)
 
@@ -204,7 +210,8 @@ def reach_back_to(connection: Connection, at: datetime) -> bool:
 def prune_counts(connection: Connection, before: datetime) -> int:
     """Forget the counts of buckets that start before ``before``; label sets stay, they are few."""
     connection.execute(delete(count_batches).where(count_batches.c.last_bucket < before))
-    connection.execute(delete(late_dropped).where(late_dropped.c.hour < before))
+    for table in (late_dropped, flooded):
+        connection.execute(delete(table).where(table.c.hour < before))
     return connection.execute(delete(counts).where(counts.c.bucket_start < before)).rowcount
 
 
@@ -230,14 +237,13 @@ def _advance(connection: Connection, span: OffsetRange, complete_to: datetime | 
         raise Superseded(f"{span} was counted by another writer")
 
 
-def _drop(connection: Connection, late: Sequence[LateCount]) -> None:
-    statement = upsert(connection, late_dropped)
-    more = late_dropped.c.count + statement.excluded.count
+def _add_by_hour(connection: Connection, table: Table, numbers: Sequence[LateCount | FloodCount]) -> None:
+    statement = upsert(connection, table)
+    more = table.c.count + statement.excluded.count
     statement = statement.on_conflict_do_update(index_elements=["topic", "hour"], set_={"count": more})
     # In one order for everyone, so that two writers cannot each wait for the other's row.
-    connection.execute(
-        statement, [{"topic": each.topic, "hour": each.hour, "count": each.count} for each in sorted(late)]
-    )
+    ordered = sorted(numbers, key=lambda each: (each.topic, each.hour))
+    connection.execute(statement, [{"topic": each.topic, "hour": each.hour, "count": each.count} for each in ordered])
 
 
 def _add(

@@ -14,6 +14,7 @@ from faultline.adapters.database.stored import SUPPRESSION
 from faultline.adapters.database.tables import (
     alerts,
     counts,
+    flooded,
     label_sets,
     late_dropped,
     outbox,
@@ -133,7 +134,7 @@ def _undelivered(connection: Connection, interval: Interval) -> list[Undelivered
 
 
 def _uncounted(connection: Connection, interval: Interval) -> list[Uncounted]:
-    """By topic. What came too late is known by the hour."""
+    """By topic. What came too late, and what was kept back, is known by the hour."""
     unparsable = _by_topic(
         connection,
         select(counts.c.topic, func.sum(counts.c.count))
@@ -141,15 +142,15 @@ def _uncounted(connection: Connection, interval: Interval) -> list[Uncounted]:
         .where(*_in(counts.c.bucket_start, interval), _has("parse_error", "true"))
         .group_by(counts.c.topic),
     )
-    late = _by_topic(
-        connection,
-        select(late_dropped.c.topic, func.sum(late_dropped.c.count))
-        .where(*_in(late_dropped.c.hour, interval))
-        .group_by(late_dropped.c.topic),
+    late, floods = (
+        _by_topic(
+            connection,
+            select(table.c.topic, func.sum(table.c.count)).where(*_in(table.c.hour, interval)).group_by(table.c.topic),
+        )
+        for table in (late_dropped, flooded)
     )
-    return [
-        Uncounted(topic, unparsable.get(topic, 0), late.get(topic, 0)) for topic in sorted(unparsable.keys() | late)
-    ]
+    topics = sorted(unparsable.keys() | late.keys() | floods.keys())
+    return [Uncounted(each, unparsable.get(each, 0), late.get(each, 0), floods.get(each, 0)) for each in topics]
 
 
 def _by_topic(connection: Connection, totals: Select[Any]) -> dict[str, int]:

@@ -142,6 +142,15 @@ late_dropped = Table(
     Column("count", BigInteger, nullable=False),
 )
 
+# Records that logging handlers kept back, by the hour of the summaries that say how many.
+flooded = Table(
+    "flooded",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
 # Who may evaluate. The token only grows; whoever holds an older one has been superseded. `batches` are those of
 # `count_batches` that the last evaluation knew.
 leases = Table(
