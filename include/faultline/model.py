@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -210,6 +210,11 @@ class AlertKey:
         return f"{self.rule}{self.labels!r}" if self.labels else self.rule
 
 
+def episode_name(alert: AlertKey, starts_at: datetime) -> str:
+    """Names the episode forever: the identity's hash and the start."""
+    return f"{alert.id}-{starts_at:%Y%m%dT%H%M%SZ}"
+
+
 @lru_cache(maxsize=65_536)
 def _identity(rule: str, labels: Labels) -> str:
     text = json.dumps([rule, list(labels.items())], ensure_ascii=False)
@@ -295,6 +300,11 @@ class AlertSummary:
     late: bool = False
     context: Context | None = None
 
+    @property
+    def episode(self) -> str:
+        """The name of the episode."""
+        return episode_name(self.alert, self.starts_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -314,6 +324,8 @@ class Notification:
 
     ``digest`` is what a digest is about, ``folded`` has the messages that are told in this one; the ``alert`` of either
     is only what is needed to route and show it.
+    Of a group ``episode`` is the group's id, ``alerts`` has those in it, ``group`` the labels they have in common, and
+    ``alert`` is all of them as one.
     """
 
     episode: str
@@ -326,6 +338,18 @@ class Notification:
     suppressed: tuple[AlertSummary, ...] = ()
     digest: Digest | None = None
     folded: tuple[Folded, ...] = ()
+    alerts: tuple[AlertSummary, ...] = ()
+    group: Mapping[str, str] | None = None
+
+    @property
+    def about(self) -> tuple[AlertSummary, ...]:
+        """The alerts that it tells of."""
+        return self.alerts or (self.alert,)
+
+    @property
+    def shown_episode(self) -> str:
+        """The episode to look at first: of a group, that of its first alert."""
+        return self.alerts[0].episode if self.alerts else self.episode
 
     @property
     def key(self) -> str:
@@ -336,6 +360,12 @@ class Notification:
     def acknowledges(self) -> bool:
         """Whether it is sent only to say that somebody has taken the alert on."""
         return self.alert.ack is not None and self.reason == self.alert.ack.reason
+
+
+def common(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What all the mappings agree in."""
+    first, *others = several
+    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
 
 
 def utc_now() -> datetime:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from random import Random
 
 from hypothesis import example, given, settings
@@ -20,6 +21,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 BUCKET = timedelta(seconds=10)
 END = 300
 END_OF_TIME = START + timedelta(days=1)
+PAGES = (NotificationKind.FIRING, NotificationKind.PERSISTS)
 SERVICES = ("a", "b", "c")
 
 
@@ -48,6 +50,18 @@ REPEATING = file(
     *(rule(name, service, num_events=2) for name, service in zip("ABC", SERVICES, strict=True)),
     chains=[{"name": "x", "path": ["A", "B", "C"], "equal": ["host"], "hold": "10s", "recovery_grace": "10s"}],
     route={"receiver": "ops", "repeat_interval": "15s", "group_interval": "10s"},
+)
+GROUPED = file(
+    *(rule(name, service, num_events=2) for name, service in zip("ABC", SERVICES, strict=True)),
+    rule("Share", "b", type="percentage_match", match_bucket_filter=['level="ERROR"'], max_percentage=40),
+    chains=[{"name": "x", "path": ["A", "B"], "equal": ["host"], "hold": "10s", "recovery_grace": "10s"}],
+    route={
+        "receiver": "ops",
+        "group_by": ["host"],
+        "group_wait": "10s",
+        "group_interval": "20s",
+        "repeat_interval": "1m",
+    },
 )
 Acks = tuple[tuple[int, str], ...]
 # Most ask for what does not fire then, and are refused; a name alone may mean alerts of two hosts.
@@ -119,6 +133,26 @@ def test_every_page_of_every_kind_has_one_resolve_once_it_is_over(arrivals: list
     sent = [each.notification for each in timeline.deliveries if each.notification.episode not in going_on]
     pages = Counter(each.episode for each in sent if each.kind in (NotificationKind.FIRING, NotificationKind.PERSISTS))
     assert pages == Counter(each.episode for each in sent if each.kind is NotificationKind.RESOLVED)
+
+
+@given(logs(), ACKS.map(tuple), st.lists(st.integers(0, END), max_size=4).map(tuple), st.randoms(use_true_random=False))
+@settings(max_examples=50, deadline=None)
+def test_a_group_is_paged_and_resolved_once_and_tells_of_the_end_of_each_in_it_restarted_or_not(
+    arrivals: list[Arrival], acks: Acks, restarts: tuple[int, ...], random: Random
+) -> None:
+    timeline = simulate(GROUPED, plan(arrivals, (), acks))
+    random.shuffle(arrivals)
+    again = simulate(GROUPED, plan(sorted(arrivals, key=attrgetter("at")), restarts, acks))
+    assert (again.transitions, keys(again)) == (timeline.transitions, keys(timeline))
+    assert len(set(keys(timeline))) == len(keys(timeline))
+    going_on = {known.group for alert in timeline.snapshots[-1].alerts for known in alert.told if not known.over}
+    sent = [each.notification for each in timeline.deliveries if each.notification.episode not in going_on]
+    begun = Counter(each.episode for each in sent if each.kind in PAGES and each.sequence == 1)
+    assert begun == Counter(each.episode for each in sent if each.kind is NotificationKind.RESOLVED)
+    last: dict[str, AlertState] = {}
+    for told in (summary for each in sent for summary in each.alerts):
+        last[told.episode] = told.state
+    assert set(last.values()) <= {AlertState.RESOLVED}
 
 
 @given(logs(), ACKS.map(tuple), st.lists(st.integers(0, END), max_size=4).map(tuple))

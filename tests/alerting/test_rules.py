@@ -72,10 +72,10 @@ FAULTS = {
     "unknown-receiver": ("receiver: ops", "receiver: op", "no receiver 'op'; did you mean 'ops'?"),
     "in-a-child-route": ("receiver: hook", "receiver: hooks", "no receiver 'hooks'; did you mean 'hook'?"),
     "unknown-field": ("keep_firing_for", "keep_firing", "unknown field 'keep_firing'; did you mean 'keep_firing_for'?"),
-    "not-built-yet": (
+    "every-label-and-another": (
         "  group_wait",
-        "  group_by",
-        "unknown field 'group_by'; did you mean 'groups'?",
+        "  group_by: [host, '...']\n  group_wait",
+        "'...' means every label, and stands alone",
     ),
     "equal-not-produced": (
         "equal: [environment]",

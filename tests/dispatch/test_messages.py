@@ -355,3 +355,15 @@ def test_a_stream_that_is_closed_is_worth_another_try() -> None:
     stream.close()
     delivery = ConsoleReceiver("console", stream).send(notification())
     assert delivery.status == DeliveryStatus.TRANSIENT
+
+
+def test_the_alerts_of_a_group_are_listed() -> None:
+    one = notification()
+    over = replace(one.alert, alert=AlertKey("DbDown", Labels(environment="test")), state=AlertState.RESOLVED)
+    merged = replace(one.alert, alert=AlertKey("2 alerts", Labels(alertname="DbDown")), threshold="")
+    message = render(replace(one, alert=merged, alerts=(one.alert, over), group={"alertname": "DbDown"}))
+    assert message.title == "[FIRING] CRITICAL 2 alerts alertname=DbDown"
+    lines = message.text.splitlines()
+    assert "42 records" in lines
+    assert "  - DbDown environment=prod: 42 since 12:00:00 (firing)" in lines
+    assert "  - DbDown environment=test: 42 since 12:00:00 (over)" in lines

@@ -19,7 +19,7 @@ from faultline.dispatch.delivery import Delivery, DeliveryStatus
 from faultline.dispatch.http import Limits
 from faultline.dispatch.receivers.webhook import WebhookReceiver, payload
 from faultline.dispatch.secrets import in_clear
-from faultline.model import AlertState, NotificationKind
+from faultline.model import AlertKey, AlertState, Labels, NotificationKind
 from tests.contracts.values import notification
 
 DELIVERED, PERMANENT, TRANSIENT = DeliveryStatus.DELIVERED, DeliveryStatus.PERMANENT, DeliveryStatus.TRANSIENT
@@ -204,3 +204,15 @@ def send_to_socket(answer: bytes) -> Delivery:
         delivery = WebhookReceiver("w", in_clear(f"http://127.0.0.1:{server.getsockname()[1]}/")).send(notification())
         thread.join()
         return delivery
+
+
+def test_a_group_is_alertmanagers_group() -> None:
+    base = notification()
+    over = replace(base.alert, alert=AlertKey("DbDown", Labels(environment="test")), state=AlertState.RESOLVED)
+    over = replace(over, labels={"environment": "test", "severity": "critical"})
+    body = payload(replace(base, alerts=(base.alert, over), group={"alertname": "DbDown"}), "https://page")
+    assert (body["groupKey"], body["groupLabels"], body["status"]) == ("e1", {"alertname": "DbDown"}, "firing")
+    assert [alert["status"] for alert in body["alerts"]] == ["firing", "resolved"]
+    assert [alert["fingerprint"] for alert in body["alerts"]] == [base.alert.episode, over.episode]
+    assert body["commonLabels"] == {"alertname": "DbDown", "severity": "critical"}
+    assert body["alerts"][1]["generatorURL"].endswith(over.episode)

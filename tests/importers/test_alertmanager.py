@@ -31,11 +31,12 @@ def route(text: str, further: str = "receivers: [{name: ops}, {name: db}]") -> A
 
 
 def test_waits_that_are_not_said_are_alertmanagers() -> None:
-    waits = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
+    waits = {"group_by": [], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
     assert route("{receiver: ops}") == {"receiver": "ops", **waits}
     said = {"group_wait": "0s", "group_interval": "1m30s", "repeat_interval": "1d"}
     assert route("{receiver: ops, group_wait: 0s, group_interval: 1m30s, repeat_interval: 1d}") == {
         "receiver": "ops",
+        "group_by": [],
         **said,
     }
 
@@ -52,6 +53,7 @@ CHILDREN = {
     "truth": ("match: {page: true}", {"matchers": ['page="true"']}),
     "continue": ("continue: true", {"continue": True}),
     "its receiver": ("receiver: db", {"receiver": "db"}),
+    "its groups": ("group_by: [alertname, cluster]", {"group_by": ["alertname", "cluster"]}),
     "its waits": ("group_wait: 1s, repeat_interval: 2h", {"group_wait": "1s", "repeat_interval": "2h"}),
     "quiet hours": ("mute_time_intervals: [nights]", {"mute_time_intervals": ["nights"]}),
     "active hours": ("active_time_intervals: [nights]", {"active_time_intervals": ["nights"]}),
@@ -104,11 +106,6 @@ def test_a_route_whose_alerts_cannot_be_told_is_left_out(source: str, said: str)
 
 
 NOTED = {
-    "group_by": (
-        "route: {receiver: ops, group_by: [cluster]}",
-        "am.yml:1: not carried: route.group_by: a message is about one episode and its effects, not about all alerts "
-        "with the same cluster; write a chain for alerts that belong together",
-    ),
     "no such receiver": (
         "route: {receiver: opz}",
         "am.yml:1: not carried: route.receiver: no receiver 'opz' there; give the one of this name a channel; it has "
@@ -156,11 +153,6 @@ NOTED = {
     "an unknown field": (
         "rout: {receiver: ops}",
         "am.yml:1: not carried: rout: no field that Faultline knows; see docs/alerting.md for what there is",
-    ),
-    "group_wait": (
-        "route: {receiver: ops, group_wait: 1s}",
-        "am.yml:1: differs: route.group_wait: only alerts that can have effects wait; others are told at once; nothing "
-        "to do",
     ),
     "an interval that is none": (
         "time_intervals: [{name: n, time_intervals: [{weekdays: [someday]}]}]",

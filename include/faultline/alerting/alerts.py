@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from faultline.model import Ack, AlertKey, AlertState, Labels, Notification, Transition
+from faultline.model import Ack, AlertKey, AlertState, Labels, Notification, Transition, episode_name
 
 
 class SuppressionOutcome(StrEnum):
@@ -76,7 +76,8 @@ class Told:
     """What one receiver has been told of an episode: when last, how many updates and pages, which effects were named,
     at which severity, whether it was told that it is over, and that somebody has taken it on.
 
-    ``awaits`` is the key of the last message until it is delivered; from then on ``at`` is when it was.
+    ``awaits`` is the key of the last message until it is delivered; from then on ``at`` is when it was. ``group`` names
+    what it shares its messages with.
     """
 
     receiver: str
@@ -88,6 +89,7 @@ class Told:
     over: bool = False
     acked: bool = False
     awaits: str | None = None
+    group: str = ""
 
     def rested(self, at: datetime, interval: timedelta) -> bool:
         """Whether the interval has passed since the last message was delivered."""
@@ -140,7 +142,7 @@ class Alert:
     @cached_property
     def episode(self) -> str:
         """Names the episode forever: the identity's hash and the start."""
-        return f"{self.key.id}-{self.starts_at:%Y%m%dT%H%M%SZ}"
+        return episode_name(self.key, self.starts_at)
 
     @cached_property
     def shown(self) -> Labels:
@@ -166,6 +168,11 @@ class Alert:
     def muted(self) -> bool:
         """Whether it is kept from receivers."""
         return self.state in (AlertState.SUPPRESSED, AlertState.RECOVERING)
+
+    @property
+    def owes_word(self) -> bool:
+        """Whether a group is still to tell somebody what became of it."""
+        return any(known.group and not known.over for known in self.told)
 
     @property
     def outlived_root(self) -> bool:

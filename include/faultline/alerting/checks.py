@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from faultline.alerting.chainfile import AllCauses, Chain
 from faultline.alerting.chains import Edge, find_cycle
+from faultline.alerting.routing import EVERY_LABEL
 from faultline.alerting.rulefile import Route, RulesFile, edges_of
 from faultline.errors import Fault
 from faultline.yaml_files import line_of, nearest, parse_yaml
@@ -103,7 +104,7 @@ def _ends(edges: Iterable[Edge]) -> set[tuple[str, str]]:
 
 def _interval_findings(model: RulesFile) -> Iterator[Finding]:
     names = {interval.name for interval in model.time_intervals}
-    for steps, route in _walk(model.route, ("route",)):
+    for steps, route in walk(model.route, ("route",)):
         for field in ("mute_time_intervals", "active_time_intervals"):
             for place, name in enumerate(getattr(route, field)):
                 if name not in names:
@@ -120,12 +121,15 @@ def _route_findings(model: RulesFile) -> Iterator[Finding]:
         yield ("route",), "the root route needs a receiver"
     if model.route.matchers:
         yield ("route", "matchers"), "the root route matches everything; put matchers into its routes"
-    for steps, route in _walk(model.route, ("route",)):
+    for steps, route in walk(model.route, ("route",)):
+        if route.group_by and EVERY_LABEL in route.group_by and len(route.group_by) > 1:
+            yield (*steps, "group_by"), f"{EVERY_LABEL!r} means every label, and stands alone"
         if route.receiver is not None and route.receiver not in names:
             yield (*steps, "receiver"), f"no receiver {route.receiver!r}{nearest(route.receiver, names)}"
 
 
-def _walk(route: Route, steps: Steps) -> Iterator[tuple[Steps, Route]]:
+def walk(route: Route, steps: Steps) -> Iterator[tuple[Steps, Route]]:
+    """The route and all below it, with where they are."""
     yield steps, route
     for place, child in enumerate(route.routes):
-        yield from _walk(child, (*steps, "routes", place))
+        yield from walk(child, (*steps, "routes", place))

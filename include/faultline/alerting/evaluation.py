@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from faultline.alerting.alerts import Alert, Evaluation, Term, replace
 from faultline.alerting.effects import effects_by_cause
+from faultline.alerting.grouping import announce_groups, in_groups
 from faultline.alerting.memory import Memory
 from faultline.alerting.notifications import Occasion, announce, is_waiting
 from faultline.alerting.progress import Progress
@@ -114,8 +115,9 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
     memory = progress.memory
     if progress.before and (memory.rules.graph.edges or memory.effects):
         memory.effects = effects_by_cause(memory.alerts.values())
+    occasions: dict[str, Occasion] = {}
     for alert in _causes_first(progress):
-        explained = any(memory.is_live(cause.episode) for cause in alert.causes)
+        explained = _explained(memory, alert)
         waiting = alert.state in _WAITING
         # Otherwise there is nothing to say: nobody was told of it or is to be, and it explains nobody.
         if alert.told or alert.sounding or alert.episode in memory.effects:
@@ -124,9 +126,29 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
             progress.put(alert, told)
             # Whoever was told just now may be over already, only kept for its page.
             waiting = waiting or bool(sent) or is_waiting(told, occasion)
+            occasions[told.episode] = dataclasses.replace(occasion, alert=told)
             yield from sent
         (memory.restless.add if waiting else memory.restless.discard)(alert.episode)
         (memory.explained.add if explained else memory.explained.discard)(alert.episode)
+    if memory.rules.grouped:
+        yield from _announce_groups(progress, occasions)
+
+
+def _announce_groups(progress: Progress, occasions: Mapping[str, Occasion]) -> Iterator[Notification]:
+    memory, at = progress.memory, progress.horizon.at
+    grouped = [alert for alert in memory.alerts.values() if in_groups(alert, memory.rules)]
+    of_all = [
+        occasions.get(alert.episode) or _occasion(progress, alert, _explained(memory, alert)) for alert in grouped
+    ]
+    told, sent = announce_groups(of_all, at)
+    for episode, alert in told.items():
+        progress.put(memory.alerts[episode], alert)
+        memory.restless.add(episode)
+    yield from sent
+
+
+def _explained(memory: Memory, alert: Alert) -> bool:
+    return any(memory.is_live(cause.episode) for cause in alert.causes)
 
 
 def _occasion(progress: Progress, alert: Alert, explained: bool) -> Occasion:
@@ -171,7 +193,7 @@ def _forget(progress: Progress) -> Iterator[str]:
         return
     named = _named(memory)
     for alert in over:
-        if alert.episode not in named and not _may_explain(alert, memory, progress.horizon):
+        if alert.episode not in named and not alert.owes_word and not _may_explain(alert, memory, progress.horizon):
             progress.drop(alert, alert)
             yield alert.episode
 

@@ -68,16 +68,17 @@ def is_waiting(alert: Alert, occasion: Occasion) -> bool:
 def owes_a_page(alert: Alert, rules: Rules, at: datetime) -> bool:
     """Whether a receiver that is not muted is still to get the alert's page."""
     told = {known.receiver for known in alert.told if not known.over}
-    return any(each.receiver not in told for each in rules.destinations(alert.shown) if not _muted(each, rules, at))
+    return any(each.receiver not in told for each in rules.destinations(alert.shown) if not is_muted(each, rules, at))
 
 
 def all_muted(alert: Alert, rules: Rules, at: datetime) -> bool:
     """Whether it is an hour in which nobody at all would be told."""
     found = rules.destinations(alert.shown)
-    return bool(found) and all(_muted(each, rules, at) for each in found)
+    return bool(found) and all(is_muted(each, rules, at) for each in found)
 
 
-def _muted(destination: Destination, rules: Rules, at: datetime) -> bool:
+def is_muted(destination: Destination, rules: Rules, at: datetime) -> bool:
+    """Whether it is an hour in which nothing is sent there."""
     if not destination.mute_in and not destination.active_in:
         return False
     return destination.muted_at(at, rules.time_intervals)
@@ -87,26 +88,32 @@ def _due(occasion: Occasion) -> Iterator[Due]:
     alert = occasion.alert
     told = {known.receiver: known for known in alert.told if not known.over}
     if alert.state in (AlertState.RESOLVED, AlertState.EXPIRED):
-        for receiver in told:
+        for receiver in (each.receiver for each in told.values() if not each.group):
             if alert.corrected:
                 yield receiver, NotificationKind.CORRECTION, occasion.rules.rules[alert.key.rule].refuted
-            yield receiver, NotificationKind.RESOLVED, _resolved_reason(alert)
+            yield receiver, NotificationKind.RESOLVED, resolved_reason(alert)
     elif alert.sounding and not occasion.silenced:
         for destination in occasion.rules.destinations(alert.shown):
-            if not _muted(destination, occasion.rules, occasion.at):
-                known = told.get(destination.receiver)
-                due = _page(occasion, destination) if known is None else _update(occasion, destination, known)
+            known = told.get(destination.receiver)
+            grouped = destination.group_by is not None if known is None else bool(known.group)
+            if not grouped and not is_muted(destination, occasion.rules, occasion.at):
+                due = _page(occasion, destination) if known is None else update_of(occasion, destination, known)
                 if due is not None:
                     yield destination.receiver, *due
 
 
 def _page(occasion: Occasion, destination: Destination) -> tuple[NotificationKind, str] | None:
-    alert, rule = occasion.alert, occasion.rules.rules[occasion.alert.key.rule]
+    kind, reason = page_of(occasion.alert, occasion.rules)
+    waits = occasion.at < (occasion.alert.firing_since or occasion.at) + _wait(occasion, destination)
+    return None if waits and kind is NotificationKind.FIRING else (kind, reason)
+
+
+def page_of(alert: Alert, rules: Rules) -> tuple[NotificationKind, str]:
+    """Of which kind its page is, and why it is sent."""
     if alert.outlived_root:
         return NotificationKind.PERSISTS, _persists_reason(alert)
-    if occasion.at < (alert.firing_since or occasion.at) + _wait(occasion, destination):
-        return None
-    return NotificationKind.FIRING, f"{rule.crossed}; flapping" if alert.flapping else rule.crossed
+    crossed = rules.rules[alert.key.rule].crossed
+    return NotificationKind.FIRING, f"{crossed}; flapping" if alert.flapping else crossed
 
 
 def _wait(occasion: Occasion, destination: Destination) -> timedelta:
@@ -114,7 +121,8 @@ def _wait(occasion: Occasion, destination: Destination) -> timedelta:
     return destination.group_wait if occasion.rules.graph.has_effects(occasion.alert.key.rule) else timedelta(0)
 
 
-def _update(occasion: Occasion, destination: Destination, known: Told) -> tuple[NotificationKind, str] | None:
+def update_of(occasion: Occasion, destination: Destination, known: Told) -> tuple[NotificationKind, str] | None:
+    """What has changed since the receiver was told of the alert, or that it is time to say it again."""
     alert = occasion.alert
     if occasion.newly_explained:
         return NotificationKind.UPDATE, f"caused by {alert.causes[0].alert}"
@@ -143,15 +151,22 @@ def _fresh(occasion: Occasion, known: Told) -> list[Alert]:
 
 def _told(occasion: Occasion, receiver: str, before: Told | None, kind: NotificationKind) -> Told:
     page = kind in (NotificationKind.FIRING, NotificationKind.PERSISTS)
+    return dataclasses.replace(
+        told_by(occasion, receiver, kind is NotificationKind.RESOLVED),
+        updates=(before.updates if before else 0) + (kind is NotificationKind.UPDATE),
+        pages=(before.pages if before else 0) + page,
+    )
+
+
+def told_by(occasion: Occasion, receiver: str, over: bool) -> Told:
+    """What a receiver knows that is told everything now."""
     return Told(
         receiver,
         occasion.at,
-        (before.updates if before else 0) + (kind is NotificationKind.UPDATE),
-        tuple(effect.episode for effect in occasion.effects),
-        (before.pages if before else 0) + page,
-        occasion.alert.shown.get("severity", ""),
-        kind is NotificationKind.RESOLVED,
-        occasion.alert.ack is not None,
+        effects=tuple(effect.episode for effect in occasion.effects),
+        severity=occasion.alert.shown.get("severity", ""),
+        over=over,
+        acked=occasion.alert.ack is not None,
     )
 
 
@@ -161,7 +176,8 @@ def _persists_reason(alert: Alert) -> str:
     return f"still failing after its root cause cleared; suppressed for {lasted}, {alert.count} records"
 
 
-def _resolved_reason(alert: Alert) -> str:
+def resolved_reason(alert: Alert) -> str:
+    """How its end is told."""
     if alert.state is AlertState.EXPIRED or alert.ends_at is None:
         return "its rule was removed"
     lasted = f"lasted {format_duration(alert.ends_at - alert.starts_at)}"

@@ -149,7 +149,7 @@ def _result_json(result: TestResult) -> dict[str, Any]:
             "at": _seconds(each.at - start),
             "receiver": each.notification.receiver,
             "kind": each.notification.kind.value,
-            "alerts": [str(each.notification.alert.alert)],
+            "alerts": sorted(str(about.alert) for about in each.notification.about),
             "suppressed": [str(effect.alert) for effect in each.notification.suppressed],
             **({"late": True} if each.notification.alert.late else {}),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +11,25 @@ from datetime import datetime, timedelta
 from faultline.alerting.matchers import matches_all
 from faultline.alerting.rulefile import Route
 from faultline.alerting.timeintervals import NamedIntervals
+from faultline.model import Labels
+
+# Alertmanager's word for a group of its own for each alert.
+EVERY_LABEL = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """What the alerts of a group have in common; ``route`` is the way of matchers that leads there."""
+
+    receiver: str
+    route: str
+    labels: Labels
+
+    @property
+    def id(self) -> str:
+        """A stable hash, 16 hex digits."""
+        text = json.dumps([self.receiver, self.route, list(self.labels.items())], ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +42,15 @@ class Destination:
     repeat_interval: timedelta | None = None
     mute_in: tuple[str, ...] = ()
     active_in: tuple[str, ...] = ()
+    group_by: tuple[str, ...] | None = None
+    route: str = ""
+
+    def group(self, labels: Mapping[str, str]) -> GroupKey | None:
+        """Which group an alert with these labels is in; None where each is told of by itself."""
+        if self.group_by is None:
+            return None
+        names = labels if self.group_by == (EVERY_LABEL,) else [name for name in self.group_by if name in labels]
+        return GroupKey(self.receiver, self.route, Labels({name: labels[name] for name in names}))
 
     def muted_at(self, at: datetime, intervals: Mapping[str, NamedIntervals]) -> bool:
         """Whether nothing is sent to it at the time."""
@@ -45,6 +75,8 @@ def _leaves(route: Route, labels: Mapping[str, str], parent: Destination) -> Ite
         parent.repeat_interval if route.repeat_interval is None else route.repeat_interval,
         route.mute_time_intervals,
         route.active_time_intervals,
+        parent.group_by if route.group_by is None else route.group_by,
+        f"{parent.route}/{','.join(route.matchers)}",
     )
     matched = False
     for child in route.routes:

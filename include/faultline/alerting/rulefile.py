@@ -36,8 +36,17 @@ class Route(StrictModel):
     matchers: MatcherTexts = ()
     continue_: bool = Field(default=False, alias="continue")
     routes: tuple[Route, ...] = ()
-    group_wait: Duration | None = Field(default=None, description="how long a page waits for the effects it will name")
-    group_interval: Duration | None = Field(default=None, description="least time between a page and its update")
+    group_by: tuple[Name, ...] | None = Field(
+        default=None,
+        description="alerts with the same values of these labels share their messages; [] for all of the route, "
+        "['...'] for each by itself",
+    )
+    group_wait: Duration | None = Field(
+        default=None, description="how long a page waits for others of its group, and for the effects it will name"
+    )
+    group_interval: Duration | None = Field(
+        default=None, description="least time between the messages of a page or a group"
+    )
     repeat_interval: PositiveDuration | None = Field(
         default=None, description="time after which a page that goes on is sent again; never when absent"
     )

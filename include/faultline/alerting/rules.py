@@ -58,6 +58,11 @@ class Rules:
         return any(route.repeat_interval is not None for route in self.file.route.walk())
 
     @cached_property
+    def grouped(self) -> bool:
+        """Whether any alerts share their messages."""
+        return any(route.group_by is not None for route in self.file.route.walk())
+
+    @cached_property
     def time_intervals(self) -> Mapping[str, NamedIntervals]:
         """The time intervals by their names."""
         return {interval.name: interval for interval in self.file.time_intervals}

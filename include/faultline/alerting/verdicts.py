@@ -11,7 +11,7 @@ from faultline.alerting.notation import parse_alert
 from faultline.alerting.simulation import Delivery, Timeline
 from faultline.alerting.testfile import Expectation, ExpectedNotification, TestCase
 from faultline.durations import format_duration
-from faultline.model import AlertKey, ErrorCount, NotificationKind, Transition
+from faultline.model import AlertKey, ErrorCount, Notification, NotificationKind, Transition
 
 
 def differences(case: TestCase, timeline: Timeline, start: datetime) -> list[str]:
@@ -42,7 +42,12 @@ def delivery_line(delivery: Delivery, start: datetime) -> str:
     """``40s  ops  firing  Alert{…}  suppressed 2``."""
     sent = delivery.notification
     offset, late = _offset(delivery.at, start), " (late)" if sent.alert.late else ""
-    return f"{offset}  {sent.receiver}  {sent.kind}{late}  {sent.alert.alert}  suppressed {len(sent.suppressed)}"
+    return f"{offset}  {sent.receiver}  {sent.kind}{late}  {about(sent)}  suppressed {len(sent.suppressed)}"
+
+
+def about(sent: Notification) -> str:
+    """The alerts that a message tells of."""
+    return _names(sorted((each.alert for each in sent.about), key=str))
 
 
 def suppressors(alert: Alert, alerts: Iterable[Alert]) -> list[AlertKey]:
@@ -93,7 +98,7 @@ def _expected_line(each: ExpectedNotification) -> str:
 
 def _actual_line(delivery: Delivery, start: datetime, silent: set[tuple[timedelta, str, NotificationKind, str]]) -> str:
     sent = delivery.notification
-    at, alerts = delivery.at - start, str(sent.alert.alert)
+    at, alerts = delivery.at - start, about(sent)
     quiet = (at, sent.receiver, sent.kind, alerts) in silent
     suppressed = "" if quiet else f"  suppressed {len(sent.suppressed)}"
     return f"{format_duration(at)}  {sent.receiver}  {sent.kind}  {alerts}{suppressed}"

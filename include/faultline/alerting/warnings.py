@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from faultline.alerting.chainfile import InhibitRule
-from faultline.alerting.checks import Finding, placed
+from faultline.alerting.checks import Finding, placed, walk
+from faultline.alerting.routing import EVERY_LABEL
 from faultline.alerting.rulefile import RulesFile
 from faultline.alerting.rulekinds import BaseRule
 from faultline.errors import Fault
@@ -13,7 +14,7 @@ from faultline.errors import Fault
 
 def find_warnings(model: RulesFile, text: str, file: str) -> list[Fault]:
     """Every doubt about a file without faults, in the order of its lines."""
-    return placed([*_inhibitions(model), *_rules(model), *_receivers(model)], text, file)
+    return placed([*_inhibitions(model), *_rules(model), *_groups(model), *_receivers(model)], text, file)
 
 
 def _inhibitions(model: RulesFile) -> Iterator[Finding]:
@@ -39,6 +40,14 @@ def _rules(model: RulesFile) -> Iterator[Finding]:
         for place, rule in enumerate(group.rules):
             if rule.type == "new_term" and rule.timeframe >= rule.terms_window_size:
                 yield ("groups", number, "rules", place), "terms_window_size should be longer than timeframe"
+
+
+def _groups(model: RulesFile) -> Iterator[Finding]:
+    produced = {name for group in model.groups for rule in group.rules for name in rule.produces()}
+    for steps, route in walk(model.route, ("route",)):
+        for place, name in enumerate(route.group_by or ()):
+            if name not in produced and name != EVERY_LABEL:
+                yield (*steps, "group_by", place), f"no rule produces the label {name!r}: it tells no groups apart"
 
 
 def _receivers(model: RulesFile) -> Iterator[Finding]:

@@ -15,14 +15,24 @@ from faultline.dispatch import folding
 from faultline.dispatch.digest import words as digest_words
 from faultline.dispatch.links import alert_url, page_url, search_command
 from faultline.dispatch.markup import PLAIN, Markup
-from faultline.dispatch.style import DEFAULT_STYLE, Style
+from faultline.dispatch.style import DEFAULT_STYLE, Language, Style
 from faultline.dispatch.templates import TemplateFailed, render_template, template_of
 from faultline.dispatch.text import cut_bytes, shorten, size
 from faultline.dispatch.words import KIND_WORDS, STATE_WORDS, name
-from faultline.model import AlertKey, AlertSummary, Context, Notification
+from faultline.model import AlertKey, AlertState, AlertSummary, Context, Notification
 
 log = logging.getLogger(__name__)
 
+# Of alerts in a group, which are not anybody's effects.
+_MEMBERS: Mapping[Language, Mapping[AlertState, str]] = {
+    "en": {AlertState.RESOLVED: "over", AlertState.EXPIRED: "over", AlertState.ACKED: "acknowledged"},
+    "zh": {
+        AlertState.FIRING: "告警中",
+        AlertState.RESOLVED: "已恢复",
+        AlertState.EXPIRED: "已恢复",
+        AlertState.ACKED: "已确认",
+    },
+}
 _TITLE_LENGTH, _HOST_LENGTH = 200, 60
 _DEEPEST = 5
 
@@ -151,13 +161,16 @@ def _variables(notification: Notification, style: Style, detail: _Detail) -> dic
         **_context(alert, detail),
         "causes": [name(cause) for cause in alert.caused_by],
         "effects": [_effect(depth, effect, style) for depth, effect in shown],
+        "alerts": [_member(each, style) for each in notification.about[: detail.effects]],
+        "alert_count": len(notification.about),
+        "more_alerts": len(notification.about[detail.effects :]),
         "effect_count": len(effects),
         "more_effects": len(rest),
         "more_records": sum(effect.count for effect in rest),
         "samples": [shorten(sample, detail.sample_length) for sample in alert.samples[: detail.samples]],
         "reason": notification.reason,
         "id": notification.key,
-        "ui_url": alert_url(style.ui_url, notification.episode),
+        "ui_url": alert_url(style.ui_url, notification.shown_episode),
         "search": search_command(notification),
     }
 
@@ -172,6 +185,17 @@ def _further(labels: Mapping[str, str], alert: AlertKey) -> str:
     """The labels that neither the name nor the title says already."""
     said = {*alert.labels, "severity", "alertname"}
     return " ".join(f"{label}={value}" for label, value in labels.items() if label not in said)
+
+
+def _member(alert: AlertSummary, style: Style) -> dict[str, Any]:
+    return {
+        "name": name(alert.alert),
+        "count": alert.count,
+        "starts_at": alert.starts_at,
+        "state": _MEMBERS[style.language].get(alert.state, alert.state.value),
+        "severity": alert.labels.get("severity", ""),
+        "summary": alert.annotations.get("summary", ""),
+    }
 
 
 def _context(alert: AlertSummary, detail: _Detail) -> dict[str, Any]:

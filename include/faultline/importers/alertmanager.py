@@ -31,7 +31,7 @@ from faultline.importers.sections import (
 )
 
 # What Alertmanager does where its root route says nothing.
-_DEFAULTS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
+_DEFAULTS: Mapping[str, Any] = {"group_by": [], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
 _WAITS: Mapping[str, Callable[[Any], str]] = {
     "group_wait": duration,
     "group_interval": duration,
@@ -182,14 +182,7 @@ class _Routes:
             if names := self._names(section, name):
                 route[name] = names
         if (keys := section.take("group_by", texts)) is not None:
-            self._report.left(
-                section.spot_of("group_by"),
-                f"a message is about one episode and its effects, not about all alerts with the same {', '.join(keys)}",
-                "write a chain for alerts that belong together",
-            )
-        if "group_wait" in route:
-            why = "only alerts that can have effects wait; others are told at once"
-            self._report.differs(section.spot_of("group_wait"), why, NOTHING)
+            route["group_by"] = keys
         routes = [child for each in section.sections("routes") if (child := self._child(each)) is not None]
         if routes:
             route["routes"] = routes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -13,7 +13,7 @@ from faultline.adapters.database.stored import ALERT, SUPPRESSION, TRANSITION
 from faultline.adapters.database.tables import alerts, outbox, suppressions, transitions
 from faultline.alerting.alerts import Alert
 from faultline.dispatch.story import History, ran_at
-from faultline.model import AlertSummary
+from faultline.model import AlertSummary, Notification
 
 
 def rules_with_alerts(connection: Connection) -> list[str]:
@@ -43,15 +43,24 @@ def history(connection: Connection, alert: Alert) -> History:
     ledger = select(suppressions.c.body).where(suppressions.c.episode == name).order_by(suppressions.c.sequence)
     rows = tuple(SUPPRESSION.validate_json(body) for body in connection.scalars(ledger))
     causes = {cause.episode for row in rows for cause in row.causes} | {cause.episode for cause in alert.causes}
-    told = select(outbox).where(outbox.c.episode.in_([name, *causes])).order_by(outbox.c.id)
+    groups = {known.group for each in [alert, *_stored(connection, causes)] for known in each.told if known.group}
+    told = select(outbox).where(outbox.c.episode.in_([name, *causes, *groups])).order_by(outbox.c.id)
     messages = [sent(row) for row in connection.execute(told)]
     return History(
         alert,
         tuple(TRANSITION.validate_json(body) for body in connection.scalars(steps)),
         rows,
-        tuple(each for each in messages if each.notification.episode == name),
+        tuple(each for each in messages if name in (each.notification.episode, *_members(each.notification))),
         tuple(each for each in messages if _names(each.notification.suppressed, alert)),
     )
+
+
+def _members(notification: Notification) -> Iterator[str]:
+    return (each.episode for each in notification.alerts)
+
+
+def _stored(connection: Connection, episodes: Collection[str]) -> Iterator[Alert]:
+    return map(ALERT.validate_json, connection.scalars(select(alerts.c.body).where(alerts.c.episode.in_(episodes))))
 
 
 def _names(effects: tuple[AlertSummary, ...], alert: Alert) -> bool:

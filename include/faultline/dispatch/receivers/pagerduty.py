@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2. The episode is the dedup key: however often something is sent, there is one incident.
+"""PagerDuty's Events API v2. The episode, or its group, is the dedup key: whatever is sent, there is one incident.
 
 https://developer.pagerduty.com/docs/send-alert-event
 """
@@ -88,6 +88,7 @@ def _details(notification: Notification, style: Style) -> dict[str, Any]:
         "count": alert.count,
         "labels": {_short(label): _short(value) for label, value in islice(alert.labels.items(), _MOST)},
         "suppressed": {_short(name(effect.alert)): effect.count for effect in notification.suppressed[:_MOST]},
+        "alerts": {_short(name(each.alert)): each.count for each in notification.about[:_MOST]},
         "notification": one_line(notification.key),
     }
     event = {
@@ -100,7 +101,7 @@ def _details(notification: Notification, style: Style) -> dict[str, Any]:
     }
     links, images = list(_links(alert.annotations)), list(_images(alert.annotations))
     shown: dict[str, Any] = {"images": images} if images else {}
-    if page := alert_url(style.ui_url, notification.episode):
+    if page := alert_url(style.ui_url, notification.shown_episode):
         shown["client_url"] = page
     return {"payload": event, "client": "Faultline", "links": links, **shown}
 

@@ -18,7 +18,7 @@ from faultline.dispatch.http import LIMITS, Limits, Request, by_status, deliver
 from faultline.dispatch.links import alert_url
 from faultline.dispatch.secrets import Secret
 from faultline.dispatch.words import name
-from faultline.model import AlertState, AlertSummary, Notification
+from faultline.model import AlertState, AlertSummary, Notification, common
 
 _DIGEST = TypeAdapter(Digest)
 # What Alertmanager (Go) writes for a time that is not set.
@@ -47,20 +47,24 @@ class WebhookReceiver:
 
 def payload(notification: Notification, ui_url: str | None = None) -> dict[str, Any]:
     """The body that is sent."""
-    alert = _alert(notification.alert, notification.episode)
-    alert["annotations"] |= _folded(notification)
-    alert["generatorURL"] = alert_url(ui_url, notification.episode)
+    if notification.alerts:
+        alerts = [_alert(each, each.episode, ui_url) for each in notification.alerts]
+    else:
+        alerts = [_alert(notification.alert, notification.episode, ui_url)]
+    for alert in alerts:
+        alert["annotations"] |= _folded(notification)
+    alone = {"alertname": notification.alert.alert.rule}
     return {
         "version": "4",
         "groupKey": notification.episode,
         "truncatedAlerts": 0,
-        "status": alert["status"],
+        "status": "firing" if any(alert["status"] == "firing" for alert in alerts) else "resolved",
         "receiver": notification.receiver,
-        "groupLabels": {"alertname": notification.alert.alert.rule},
-        "commonLabels": alert["labels"],
-        "commonAnnotations": alert["annotations"],
+        "groupLabels": alone if notification.group is None else dict(notification.group),
+        "commonLabels": common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": common([alert["annotations"] for alert in alerts]),
         "externalURL": ui_url or "",
-        "alerts": [alert],
+        "alerts": alerts,
         "notificationKey": notification.key,
         "kind": notification.kind.value,
         "reason": notification.reason,
@@ -70,7 +74,7 @@ def payload(notification: Notification, ui_url: str | None = None) -> dict[str, 
     }
 
 
-def _alert(summary: AlertSummary, fingerprint: str) -> dict[str, Any]:
+def _alert(summary: AlertSummary, fingerprint: str, ui_url: str | None = None) -> dict[str, Any]:
     """One alert as Alertmanager writes it, with the count and a sample among its annotations."""
     annotations = {"count": str(summary.count), "threshold": summary.threshold, **summary.annotations}
     if summary.samples:
@@ -81,7 +85,7 @@ def _alert(summary: AlertSummary, fingerprint: str) -> dict[str, Any]:
         "annotations": annotations,
         "startsAt": _time(summary.starts_at),
         "endsAt": _time(summary.ends_at) if summary.ends_at else _NEVER,
-        "generatorURL": "",
+        "generatorURL": alert_url(ui_url, fingerprint),
         "fingerprint": fingerprint,
     }
 
