@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from faultline.alerting.rules import load_rules
+from faultline.alerting.warnings import find_warnings
 from faultline.errors import ConfigurationError
 
 GOOD = """\
@@ -199,3 +200,25 @@ def test_a_fault_in_what_a_merge_key_brought_in_has_the_line_of_where_it_went() 
 def test_a_key_that_is_there_twice_is_named_without_its_values() -> None:
     [fault] = faults_of("route: Sesame1\nroute: Sesame2\n")
     assert fault == 'my.yaml:2: not YAML: found duplicate key "route"'
+
+
+@pytest.mark.parametrize(
+    ("more", "warning"),
+    [
+        (
+            "silences:\n- matchers: [a=b]\n  starts_at: 2026-01-02T00:00:00Z\n  ends_at: 2026-01-01T00:00:00Z\n",
+            "ends_at: it ends before it starts, and silences nothing",
+        ),
+        (
+            "silences:\n- matchers: [a=b]\n  starts_at: 2026-01-02T00:00:00Z\n  ends_at: 2026-01-02T00:00:00Z\n",
+            "ends_at: it ends before it starts, and silences nothing",
+        ),
+        ("silences:\n- {matchers: [a=b], starts_at: 2026-01-02T00:00:00Z, ends_at: 2026-01-03T00:00:00Z}\n", None),
+    ],
+    ids=["backwards", "empty", "good"],
+)
+def test_a_silence_that_silences_nothing_is_doubted_with_its_line(more: str, warning: str | None) -> None:
+    text = GOOD + more
+    found = [str(fault) for fault in find_warnings(load_rules(text).file, text, "my.yaml") if "silences" in str(fault)]
+    place, _, message = (warning or "").partition(": ")
+    assert found == ([f"my.yaml:{line_with(text, place)}: {message}"] if warning else [])

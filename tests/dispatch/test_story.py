@@ -127,6 +127,20 @@ def test_the_time_line_is_in_order_and_says_what_each_message_came_to() -> None:
     assert events[4].details == ("1,234 records by then",)
 
 
+def test_of_the_same_time_a_message_comes_after_the_step_it_tells_of_and_before_the_next() -> None:
+    fired, acked = step(AlertState.FIRING), step(AlertState.ACKED, "acknowledged by alice")
+    told = sent(OutboxState.DELIVERED, kind=NotificationKind.UPDATE)
+    summary = replace(told.notification.alert, state=AlertState.ACKED)
+    update = replace(told, notification=replace(told.notification, alert=summary))
+    events = time_line(History(alert(AlertState.ACKED), (fired, acked), sent=(sent(OutboxState.DELIVERED), update)))
+    assert [event.what for event in events] == [
+        "inactive → firing",
+        "firing message to ops/slack/1",
+        "inactive → acked",
+        "update message to ops/slack/1",
+    ]
+
+
 def test_a_step_that_took_late_records_says_so() -> None:
     [event] = time_line(History(alert(), (replace(step(AlertState.FIRING), late=True),)))
     assert event.what == "inactive → firing (late)"

@@ -14,7 +14,9 @@ from faultline.errors import Fault
 
 def find_warnings(model: RulesFile, text: str, file: str) -> list[Fault]:
     """Every doubt about a file without faults, in the order of its lines."""
-    return placed([*_inhibitions(model), *_rules(model), *_groups(model), *_receivers(model)], text, file)
+    return placed(
+        [*_inhibitions(model), *_rules(model), *_groups(model), *_silences(model), *_receivers(model)], text, file
+    )
 
 
 def _inhibitions(model: RulesFile) -> Iterator[Finding]:
@@ -48,6 +50,12 @@ def _groups(model: RulesFile) -> Iterator[Finding]:
         for place, name in enumerate(route.group_by or ()):
             if name not in produced and name != EVERY_LABEL:
                 yield (*steps, "group_by", place), f"no rule produces the label {name!r}: it tells no groups apart"
+
+
+def _silences(model: RulesFile) -> Iterator[Finding]:
+    for number, silence in enumerate(model.silences):
+        if silence.ends_at <= silence.starts_at:
+            yield ("silences", number, "ends_at"), "it ends before it starts, and silences nothing"
 
 
 def _receivers(model: RulesFile) -> Iterator[Finding]:

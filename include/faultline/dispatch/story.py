@@ -86,11 +86,23 @@ def measure(
 
 def time_line(history: History) -> list[Event]:
     """Every transition, suppression and message in the order of time."""
-    steps = [_step(step) for step in history.transitions]
-    kept = [event for row in history.suppressions for event in _suppressed(row)]
-    sent = [_sending(each) for each in history.sent]
-    sent += [_sending(each, f" about {each.notification.alert.alert}, naming this alert") for each in history.named]
-    return sorted([*steps, *kept, *sent], key=lambda event: event.at)
+    last = len(history.transitions)
+    placed = [(step.at, number, _step(step)) for number, step in enumerate(history.transitions)]
+    placed += [(event.at, last, event) for row in history.suppressions for event in _suppressed(row)]
+    placed += [(each.notification.created_at, _place(history, each), _sending(each)) for each in history.sent]
+    for each in history.named:
+        event = _sending(each, f" about {each.notification.alert.alert}, naming this alert")
+        placed.append((event.at, _place(history, each), event))
+    return [event for _, _, event in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def _place(history: History, sent: Sent) -> int:
+    """After which step a message belongs that is of the same time: the last into the state that it tells of."""
+    told = sent.notification
+    told_of = {each.state for each in (*told.about, *told.suppressed) if each.episode == history.alert.episode}
+    steps = enumerate(history.transitions)
+    matching = [number for number, step in steps if step.at == told.created_at and step.target in told_of]
+    return max(matching, default=len(history.transitions))
 
 
 def _step(step: Transition) -> Event:
