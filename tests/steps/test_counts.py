@@ -154,6 +154,18 @@ def test_records_later_than_allowed_are_not_counted_and_are_counted_as_that(
     assert database.late_dropped() == [LateCount("app-logs", hour, 1) for hour in hours]
 
 
+def test_a_clock_that_was_ahead_for_a_while_makes_nothing_late_when_it_is_set_back(
+    source: MemorySource, database: Database
+) -> None:
+    partitions, tomorrow = source.partitions("app-logs"), NOON + timedelta(days=1)
+    count_topic(Settings(), source, database, TOPIC, at=tomorrow)
+    evaluated(database, tomorrow)
+    source.produce("app-logs", error(NOON), at=NOON)
+    count_topic(Settings(), source, database, TOPIC, at=NOON)
+    assert (total(database), database.late_dropped()) == (1, [])
+    assert database.watermark(partitions, timedelta(0)) == NOON
+
+
 def test_of_what_is_read_for_the_first_time_nothing_is_late(source: MemorySource, database: Database) -> None:
     evaluated(database, NOON)
     source.produce("app-logs", error(NOON - timedelta(hours=5)), partition=1, at=NOON)

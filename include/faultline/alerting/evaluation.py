@@ -59,6 +59,8 @@ def evaluate(
     given yet: each holds for an episode that fires already, and of several the first counts. ``delivered`` says of
     messages among ``memory.awaited`` when their receivers took them.
     """
+    if memory.since is not None:
+        memory.since = min(memory.since, at)  # the clock was ahead: what has not happened yet is not final
     watermark = max((each for each in (watermark, memory.since) if each is not None), default=None)
     memory.tallies.add(counts)
     progress = _begun(memory, at, watermark, (*memory.rules.file.silences, *silences), acks)

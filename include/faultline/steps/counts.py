@@ -52,10 +52,10 @@ def count_topic(
     ranges = plan_counts(stored, held)
     idle = [each for each in ranges if not len(each)]
     # All at once, so that the watermark waits for the partitions that are still to be read.
-    settled = settled_partitions(settings, database)
+    settled = settled_partitions(settings, database, at)
     unseen = [OffsetRange(each.partition, each.start, each.start) for each in ranges if stored[each.partition] is None]
     if begun := sorted({*idle, *unseen}):
-        database.record_counts(begun, [], {each.partition: at for each in idle})
+        database.record_counts(begun, [], {each.partition: at for each in idle}, at=at)
     records = 0
     new = [each for each in ranges if len(each)]
     limits = {"max_rows": settings.count_batch_rows, "max_bytes": settings.count_batch_bytes}
@@ -70,7 +70,7 @@ def count_topic(
             caught_up = [each.partition for each in covered if each.end == held[each.partition].end]
             checkpoint("before_commit")
             done_to = complete_to(events, covered, caught_up=caught_up, at=at)
-            database.record_counts(covered, counts, done_to, late, floods)
+            database.record_counts(covered, counts, done_to, late, floods, at)
             checkpoint("after_commit")
             records += raw.num_rows
     return records
@@ -84,10 +84,10 @@ class Settled:
     partitions: frozenset[TopicPartition]
 
 
-def settled_partitions(settings: Settings, database: Database) -> Settled | None:
+def settled_partitions(settings: Settings, database: Database, at: datetime) -> Settled | None:
     """None while nothing has been evaluated. Of a partition that is not read so far yet, nothing is late."""
     evaluated = database.evaluated(LEASE)
-    watermark = evaluated.watermark if evaluated else None
+    watermark = min(evaluated.watermark, at) if evaluated and evaluated.watermark else None
     before = counts_from(watermark, settings.allowed_lateness, settings.count_bucket)
     if before is None:
         return None

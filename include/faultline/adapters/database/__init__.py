@@ -121,16 +121,18 @@ class Database:
         complete_to: Mapping[TopicPartition, datetime] | None = None,
         late: Sequence[LateCount] = (),
         floods: Sequence[FloodCount] = (),
+        at: datetime | None = None,
     ) -> None:
         """Add the counts of these offset ranges and advance the positions over them, once and for all.
 
         Each range must start at its partition's stored next offset (anywhere, when none is stored yet), otherwise
         Superseded. ``complete_to`` moves a partition's event-time mark, which never goes back; a partition that is
         idle passes an empty range with it. ``late`` are records of the ranges that came too late to be counted,
-        ``floods`` what summaries in them say was kept back.
+        ``floods`` what summaries in them say was kept back. A mark after ``at`` was set by a clock that was ahead, and
+        does go back.
         """
         with writing(self._engine) as connection:
-            counting.record_counts(connection, ranges, counts, complete_to or {}, late, floods, self._checkpoint)
+            counting.record_counts(connection, ranges, counts, complete_to or {}, late, floods, at, self._checkpoint)
         self._checkpoint("counts:committed")
 
     def watermark(self, partitions: Collection[TopicPartition], allowed_lateness: timedelta) -> datetime | None:

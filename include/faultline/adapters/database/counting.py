@@ -70,6 +70,7 @@ def record_counts(
     complete_to: Mapping[TopicPartition, datetime],
     late: Sequence[LateCount],
     floods: Sequence[FloodCount],
+    at: datetime | None,
     checkpoint: Callable[[str], None],
 ) -> None:
     """Advance the positions and add the counts; Superseded when a position is not where its range starts."""
@@ -79,7 +80,7 @@ def record_counts(
         raise ValueError("counts of no offset range")
     # In one order for everyone, so that two writers cannot each wait for the other's row.
     for span in sorted(ranges):
-        _advance(connection, span, complete_to.get(span.partition))
+        _advance(connection, span, complete_to.get(span.partition), at)
         checkpoint("counts:position")
     if late:
         _add_by_hour(connection, late_dropped, late)
@@ -221,13 +222,14 @@ def _stored(connection: Connection, partitions: Collection[TopicPartition]) -> d
     return {TopicPartition(row.topic, row.topic_id, row.partition): row for row in rows}
 
 
-def _advance(connection: Connection, span: OffsetRange, complete_to: datetime | None) -> None:
+def _advance(connection: Connection, span: OffsetRange, complete_to: datetime | None, at: datetime | None) -> None:
     """Compare and set; the database decides, so it holds against a writer that reads at the same moment."""
     key = {"topic": span.partition.topic, "topic_id": span.partition.topic_id, "partition": span.partition.partition}
     values: dict[str, Any] = {"next_offset": span.end}
     if complete_to is not None:
         known = positions.c.complete_to
-        values["complete_to"] = case((known > complete_to, known), else_=literal(complete_to, UtcDateTime()))
+        later = known > complete_to if at is None else and_(known > complete_to, known <= at)
+        values["complete_to"] = case((later, known), else_=literal(complete_to, UtcDateTime()))
     where = [positions.c[name] == value for name, value in key.items()]
     moved = connection.execute(update(positions).where(*where, positions.c.next_offset == span.start).values(values))
     if moved.rowcount:
