@@ -57,7 +57,8 @@ def airflow(
         yield server
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: as long as it is there, its event loop runs in this thread and no other one can.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser; a test has a profile of its own in it."""
     with launched() as browser:

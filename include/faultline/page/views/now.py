@@ -16,7 +16,7 @@ from faultline.alerting.matchers import Matcher, parse_matchers
 from faultline.alerting.rules import Rules
 from faultline.model import Ack, AlertState
 from faultline.page.asked import Asked, AskedNow
-from faultline.page.inforce import rules_in_force
+from faultline.page.in_force import rules_in_force
 from faultline.page.rows import Knowledge, Row
 from faultline.page.trees import ENDED, Filter, Group, Tree, count_states, grouped, plant, prune
 from faultline.page.views import silences
