@@ -32,7 +32,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from faultline_dags import ARCHIVE_POOL, HOW, WHAT, dry_run_param, settings_param, task_defaults, topics_param
+from faultline_dags import (
+    ARCHIVE_POOL,
+    HOW,
+    dry_run_param,
+    settings_param,
+    span_params,
+    task_defaults,
+    topics_param,
+)
 
 # How long one step may take: the rows of one merge are read, sorted and written between two of them.
 PATIENCE = timedelta(hours=2)
@@ -48,21 +56,9 @@ PATIENCE = timedelta(hours=2)
     ),
     params={
         "topics": topics_param(),
-        "since": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Since",
-            description="Hours from here on, UTC. None: from the first.",
-            section=WHAT,
-        ),
-        "until": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Until",
-            description="Hours that end by then, UTC. None: all that are closed.",
-            section=WHAT,
+        **span_params(
+            since="Hours from here on, UTC. None: from the first.",
+            until="Hours that end by then, UTC. None: all that are closed.",
         ),
         "dry_run": dry_run_param("Show in the log of plan what would be done and change nothing."),
         "target_mib": Param(

@@ -34,7 +34,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from faultline_dags import HOW, WHAT, dry_run_param, settings_param, task_defaults
+from faultline_dags import HOW, WHAT, dry_run_param, settings_param, span_params, task_defaults
 
 
 @dag(
@@ -44,21 +44,9 @@ from faultline_dags import HOW, WHAT, dry_run_param, settings_param, task_defaul
     max_active_runs=1,
     default_args=task_defaults(retries=6, first_delay=timedelta(seconds=30), longest_delay=timedelta(minutes=5)),
     params={
-        "since": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Since",
-            description="Its start, UTC. None: that of the run's interval.",
-            section=WHAT,
-        ),
-        "until": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Until",
-            description="Its end, UTC. None: that of the run's interval.",
-            section=WHAT,
+        **span_params(
+            since="Its start, UTC. None: that of the run's interval.",
+            until="Its end, UTC. None: that of the run's interval.",
         ),
         "top": Param(
             10,

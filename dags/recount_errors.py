@@ -40,7 +40,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from faultline_dags import ARCHIVE_POOL, HOW, WHAT, settings_param, task_defaults, topics_param
+from faultline_dags import ARCHIVE_POOL, HOW, settings_param, span_params, task_defaults, topics_param
 
 # How long one step may take: reading and counting some files of an hour.
 PATIENCE = timedelta(minutes=30)
@@ -56,21 +56,9 @@ PATIENCE = timedelta(minutes=30)
     ),
     params={
         "topics": topics_param(),
-        "since": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Since",
-            description="Hours from here on, UTC. None: those that were closed in the run's interval.",
-            section=WHAT,
-        ),
-        "until": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="Until",
-            description="Hours that end by then, UTC. None: those that were closed in the run's interval.",
-            section=WHAT,
+        **span_params(
+            since="Hours from here on, UTC. None: those that were closed in the run's interval.",
+            until="Hours that end by then, UTC. None: those that were closed in the run's interval.",
         ),
         "alerts_mode": Param(
             "report",

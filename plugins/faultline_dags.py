@@ -45,6 +45,21 @@ def topics_param() -> Param:
     )
 
 
+def span_params(since: str, until: str) -> dict[str, Param]:
+    """From when to when; what the two mean in this DAG, and what is taken where nothing is given."""
+    return {
+        name: Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title=name.capitalize(),
+            description=description,
+            section=WHAT,
+        )
+        for name, description in (("since", since), ("until", until))
+    }
+
+
 def dry_run_param(description: str) -> Param:
     """Whether to show only what would be done."""
     return Param(False, type="boolean", title="Dry run", description=description, section=HOW)

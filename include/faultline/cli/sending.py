@@ -37,10 +37,11 @@ def notify_test(receiver: Annotated[str, typer.Argument(help="Its name in the ru
 
 
 def _answer(delivery: Delivery) -> str:
+    from faultline.dispatch.delivery import provider_answer
     from faultline.dispatch.text import one_line
 
     colour = {"delivered": "green", "transient": "yellow"}.get(delivery.status, "red")
-    said = " ".join(part for part in (delivery.provider_code, delivery.provider_message) if part)
+    said = provider_answer(delivery.provider_code, delivery.provider_message)
     wait = f" (try again in {delivery.retry_after})" if delivery.retry_after else ""
     return f"[bold {colour}]{delivery.status}[/] {escape(one_line(said))}{wait}".rstrip()
 

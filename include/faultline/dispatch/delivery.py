@@ -18,6 +18,11 @@ class DeliveryStatus(StrEnum):
     TRANSIENT = "transient"
 
 
+def provider_answer(code: str | None, message: str | None) -> str:
+    """What a provider said, in one line; empty when it has said nothing."""
+    return " ".join(part for part in (code, message) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What one attempt to send came to, in the provider's own words."""
@@ -81,7 +86,7 @@ class Sent:
     @property
     def answer(self) -> str:
         """What the provider said last; empty when it has said nothing."""
-        return " ".join(part for part in (self.provider_code, self.provider_message) if part)
+        return provider_answer(self.provider_code, self.provider_message)
 
 
 @dataclass(frozen=True, slots=True)

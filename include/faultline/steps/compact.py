@@ -14,9 +14,8 @@ from faultline.adapters.delta_upkeep import TopicUpkeep
 from faultline.archive.compact import DataFile, Merge, closed_before, plan_expiry, plan_merges, small_files
 from faultline.archive.hours import Hour
 from faultline.archive.rewrite import Merged, merge_files
-from faultline.durations import parse_instant
-from faultline.errors import PermanentError
 from faultline.settings import Settings
+from faultline.steps.forms import form_time
 from faultline.steps.patience import patiently
 from faultline.steps.report import some, write_report
 from faultline.steps.topics import archived_topics
@@ -73,22 +72,12 @@ def compaction_window(
     A backfill run takes the hours that were closed in its interval, a scheduled one all that were by its end.
     """
     begin, end = interval
-    window = {"since": parse_time(since), "until": parse_time(until)}
+    window = {"since": form_time(since), "until": form_time(until)}
     if run_type == "backfill" and begin is not None:
         window["since"] = window["since"] or _first_hour_closed_after(begin, settings.archive_lateness)
     if run_type != "manual" and end is not None:
         window["until"] = window["until"] or closed_before(end, settings.archive_lateness)
     return window
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """UTC where the text names no zone; PermanentError when it is no time."""
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise PermanentError(str(error)) from None
 
 
 def _first_hour_closed_after(time: datetime, lateness: timedelta) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from faultline.adapters.database import Database
@@ -16,10 +16,10 @@ from faultline.dispatch.messages import render, title_of
 from faultline.dispatch.receivers import build_receivers, read_by_people, targets_of
 from faultline.dispatch.style import DEFAULT_STYLE, Style
 from faultline.dispatch.text import one_line
-from faultline.durations import parse_instant
 from faultline.errors import PermanentError
 from faultline.model import AlertKey, AlertState, AlertSummary, Interval, Labels, Notification, NotificationKind
 from faultline.settings import Settings
+from faultline.steps.forms import form_time, plain_utc
 from faultline.steps.last_good import in_force
 from faultline.yaml_files import nearest
 
@@ -49,11 +49,7 @@ class DigestReport:
 
 def digest_interval(since: str | None, until: str | None, run: tuple[datetime | None, datetime | None]) -> Interval:
     """The interval that a form asks for, else the run's own; PermanentError says what is wrong with it."""
-    try:
-        start = parse_instant(since) if since else run[0]
-        end = parse_instant(until) if until else run[1]
-    except ValueError as error:
-        raise PermanentError(str(error)) from None
+    start, end = form_time(since or None) or run[0], form_time(until or None) or run[1]
     if start is None or end is None:
         raise PermanentError("this run has no interval of its own: give since and until")
     return check_interval(start, end)
@@ -61,8 +57,7 @@ def digest_interval(since: str | None, until: str | None, run: tuple[datetime | 
 
 def check_interval(start: datetime, end: datetime) -> Interval:
     """The interval, in UTC; PermanentError when there can be no digest of it."""
-    # Airflow's own kind of time counts in a kind of duration that cannot be divided.
-    start, end = (datetime.fromisoformat(each.isoformat()).astimezone(UTC) for each in (start, end))
+    start, end = plain_utc(start), plain_utc(end)
     if start >= end:
         raise PermanentError(f"a digest from {start:%Y-%m-%dT%H:%M:%S} to {end:%Y-%m-%dT%H:%M:%S} has no time in it")
     if end - start > LONGEST:

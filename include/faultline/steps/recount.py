@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from faultline.adapters.delta_search import SearchedTopic
 from faultline.alerting.recount import Difference, differences
 from faultline.alerting.windows import floor
 from faultline.archive.compact import closed_before
-from faultline.durations import format_duration, parse_instant
+from faultline.durations import format_duration
 from faultline.errors import PermanentError, TransientError
 from faultline.model import Interval, TopicPartition
 from faultline.settings import Settings
 from faultline.steps.archived_counts import count_hours, find_hours
+from faultline.steps.forms import form_time, plain_utc
 from faultline.steps.report import write_report
 from faultline.steps.search import open_topics
 from faultline.steps.topics import archived_topics
@@ -239,17 +240,12 @@ def _report(found: Recount, asked: Interval, settings: Settings) -> None:
 
 def _asked(text: str | None, run: datetime | None, settings: Settings) -> datetime | None:
     """The start of the hour that a text names, or up to which hours were closed at a time of the run."""
-    try:
-        if text:
-            return _hour(parse_instant(text))
-    except ValueError as error:
-        raise PermanentError(str(error)) from None
-    return _hour(closed_before(run, settings.archive_lateness)) if run else None
+    asked = form_time(text or None) or (closed_before(run, settings.archive_lateness) if run else None)
+    return _hour(asked) if asked else None
 
 
 def _hour(time: datetime) -> datetime:
-    # Airflow's own kind of time counts in a kind of duration that cannot be divided.
-    return datetime.fromisoformat(time.isoformat()).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return plain_utc(time).replace(minute=0, second=0, microsecond=0)
 
 
 def _time(time: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,11 @@ class WouldFire:
                 self.over.setdefault(sent.episode, []).append(sent)
 
     @property
+    def not_sent(self) -> int:
+        """How many of the pages were not sent live."""
+        return sum(page.live != SENT for page in self.pages)
+
+    @property
     def untold(self) -> list[Notification]:
         """What to send, oldest first."""
         found = (sent for some in (*self.over.values(), *self.open.values()) for sent in some)
@@ -75,8 +80,7 @@ class WouldFire:
             }
             for page in self.pages[:_MOST]
         ]
-        not_sent = sum(page.live != SENT for page in self.pages)
-        return {"would_have_fired": len(self.pages), "not_sent_live": not_sent, "pages": pages}
+        return {"would_have_fired": len(self.pages), "not_sent_live": self.not_sent, "pages": pages}
 
 
 def would_fire(
@@ -134,18 +138,16 @@ def _live(database: Database, sent: Notification) -> str:
     return same[0].state.value if same else NOT_SEEN
 
 
-def _send(database: Database, rules: Rules, notifications: Iterable[Notification]) -> int:
-    targets, number = targets_of(build_receivers(rules)), 0
+def _send(database: Database, rules: Rules, notifications: Sequence[Notification]) -> int:
+    targets = targets_of(build_receivers(rules))
     for notification in notifications:
         reason = f"found by a recount of the archive: {notification.reason}"
         database.enqueue(replace(notification, reason=reason), targets[notification.receiver])
-        number += 1
-    return number
+    return len(notifications)
 
 
 def _report(found: WouldFire, sent: int) -> None:
-    not_sent = sum(page.live != SENT for page in found.pages)
-    sentence = f"The rules in force would have sent {len(found.pages):,} pages; not sent live: {not_sent:,}"
+    sentence = f"The rules in force would have sent {len(found.pages):,} pages; not sent live: {found.not_sent:,}"
     rows = [
         (
             f"{page.notification.created_at:%Y-%m-%d %H:%M:%S}",

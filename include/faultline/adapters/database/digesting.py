@@ -23,7 +23,7 @@ from faultline.adapters.database.tables import (
 )
 from faultline.alerting.alerts import Suppression
 from faultline.digest import Uncounted, Undelivered
-from faultline.dispatch.delivery import OutboxState
+from faultline.dispatch.delivery import OutboxState, provider_answer
 from faultline.dispatch.digest import PARTS, ErrorSum, Facts, bounds
 from faultline.model import AlertState, Interval
 
@@ -129,7 +129,7 @@ def _undelivered(connection: Connection, interval: Interval) -> list[Undelivered
     found: dict[str, Undelivered] = {}
     for target, code, message in connection.execute(dead):
         before = found[target].messages if target in found else 0
-        found[target] = Undelivered(target, before + 1, " ".join(part for part in (code, message) if part))
+        found[target] = Undelivered(target, before + 1, provider_answer(code, message))
     return list(found.values())
 
 

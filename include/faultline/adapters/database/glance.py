@@ -13,13 +13,15 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from faultline.adapters.database.stored import ALERT, NOTIFICATION, SUPPRESSION
 from faultline.adapters.database.tables import alerts, outbox, suppressions
 from faultline.alerting.alerts import Alert, MuteReason, Suppression
-from faultline.dispatch.delivery import OutboxState
+from faultline.dispatch.delivery import OutboxState, provider_answer
 from faultline.model import AlertState, Notification, NotificationKind
 
 _OUTLINE = [
     alerts.c[name]
     for name in ("episode", "rule", "state", "starts_at", "root", "severity", "labels", "records", "over_at")
 ]
+# What ``read_message`` reads.
+MESSAGE = [column for column in outbox.c if column.name != "body"]
 _STATES = {state.value: state for state in AlertState}
 
 
@@ -78,9 +80,8 @@ def alerts_of(connection: Connection, episodes: Collection[str]) -> dict[str, Al
 
 def messages_of(connection: Connection, episodes: Collection[str], limit: int) -> list[Message]:
     """The latest messages about these episodes, newest first, without their texts."""
-    columns = [column for column in outbox.c if column.name != "body"]
     rows = connection.execute(
-        select(*columns).where(outbox.c.episode.in_(episodes)).order_by(outbox.c.id.desc()).limit(limit)
+        select(*MESSAGE).where(outbox.c.episode.in_(episodes)).order_by(outbox.c.id.desc()).limit(limit)
     )
     return [read_message(row) for row in rows]
 
@@ -128,5 +129,5 @@ def read_message(row: Any) -> Message:
         row.attempts,
         row.created_at,
         row.finished_at,
-        " ".join(part for part in (row.provider_code, row.provider_message) if part),
+        provider_answer(row.provider_code, row.provider_message),
     )

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
-from faultline.adapters.database.glance import Message, Outline, outlines, read_message
+from faultline.adapters.database.glance import MESSAGE, Message, Outline, outlines, read_message
 from faultline.adapters.database.stored import SUPPRESSION
 from faultline.adapters.database.tables import alerts, outbox, suppressions
 from faultline.alerting.alerts import Suppression
@@ -60,10 +60,9 @@ def messages_between(
     connection: Connection, span: Interval, text: str, rule: str, states: Collection[OutboxState], page: range
 ) -> list[Sending]:
     """Messages that were made in the span, newest first: of these states, this rule and this text, where given."""
-    columns = [column for column in outbox.c if column.name != "body"]
     about = _about(text, rule, outbox.c.target, outbox.c.provider_message)
     rows = connection.execute(
-        select(*columns, alerts.c.rule, alerts.c.severity, alerts.c.labels)
+        select(*MESSAGE, alerts.c.rule, alerts.c.severity, alerts.c.labels)
         .join(alerts, alerts.c.episode == outbox.c.episode, isouter=True)
         .where(outbox.c.created_at >= span.start, outbox.c.created_at < span.end, about)
         .where(outbox.c.state.in_([state.value for state in states]) if states else true())
