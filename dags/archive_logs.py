@@ -79,7 +79,8 @@ def archive_logs() -> None:
     @task
     def plan(params: dict[str, Any], dag_run: Any, data_interval_end: datetime | None = None) -> list[dict[str, Any]]:
         """The offset ranges to append, in groups; creates the tables, so that no two appends race to."""
-        from faultline_airflow import decisions, kafka, settings, watchdog
+        from faultline_airflow import decisions, kafka, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.archive_plan import plan_archive_run
@@ -98,7 +99,8 @@ def archive_logs() -> None:
     def append(group: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Append one group's ranges; returns what was written."""
         from airflow.sdk import get_current_context
-        from faultline_airflow import decisions, kafka, settings, watchdog
+        from faultline_airflow import decisions, kafka, watchdog
+        from faultline_configuration import settings
 
         from faultline.steps.archive import append_group
 
@@ -109,7 +111,8 @@ def archive_logs() -> None:
     @task(trigger_rule="none_failed")
     def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
         """Prove the tables, when asked to and in backfills; fails with the exact ranges when it cannot."""
-        from faultline_airflow import decisions, kafka, settings, watchdog
+        from faultline_airflow import decisions, kafka, watchdog
+        from faultline_configuration import settings
 
         from faultline.steps.archive import require_proof, verify_topics
 
@@ -129,7 +132,8 @@ def archive_logs() -> None:
     @task
     def check_alerts(params: dict[str, Any], dag_run: Any) -> bool:
         """Raise the alarm when watch_errors evaluates no more, which it cannot do itself; asks only the database."""
-        from faultline_airflow import connection, decisions, settings, watchdog
+        from faultline_airflow import connection, decisions, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.stalled import tell_of_stall

@@ -84,7 +84,8 @@ def compact_archive() -> None:
         data_interval_end: datetime | None = None,
     ) -> list[dict[str, Any]]:
         """The topics that have a table, and the hours to look at; logs what there is to do."""
-        from faultline_airflow import decisions, settings, watchdog
+        from faultline_airflow import decisions, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.compact import compaction_window, plan_compaction
@@ -107,7 +108,8 @@ def compact_archive() -> None:
     def compact(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Merge the closed hours of one topic and mark those that are complete; returns what was done."""
         from airflow.sdk import get_current_context
-        from faultline_airflow import decisions, kafka, settings, watchdog
+        from faultline_airflow import decisions, kafka, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.compact import merge_topic
@@ -125,7 +127,8 @@ def compact_archive() -> None:
     def clean(work: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Expire, shorten the log, vacuum, for one topic; returns what was done."""
         from airflow.sdk import get_current_context
-        from faultline_airflow import decisions, settings, watchdog
+        from faultline_airflow import decisions, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.clean import clean_topic

@@ -80,7 +80,8 @@ def digest_errors() -> None:
         data_interval_end: datetime | None = None,
     ) -> dict[str, Any]:
         """Make the digest, and put it into the outbox unless this is a backfill; returns its title and targets."""
-        from faultline_airflow import decisions, settings
+        from faultline_airflow import decisions
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.digest import digest_interval, publish_digest

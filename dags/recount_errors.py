@@ -81,7 +81,8 @@ def recount_errors() -> None:
         data_interval_end: datetime | None = None,
     ) -> dict[str, Any]:
         """Count the archive and compare; returns what differs, by topic, service and bucket."""
-        from faultline_airflow import decisions, settings, watchdog
+        from faultline_airflow import decisions, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.recount import recount, recount_interval
@@ -100,7 +101,8 @@ def recount_errors() -> None:
         data_interval_end: datetime | None = None,
     ) -> dict[str, Any]:
         """Replay the rules in force over the archive of every topic; returns what they would have sent."""
-        from faultline_airflow import decisions, settings, watchdog
+        from faultline_airflow import decisions, watchdog
+        from faultline_configuration import settings
 
         from faultline.model import utc_now
         from faultline.steps.recount import recount_interval

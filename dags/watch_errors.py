@@ -10,8 +10,9 @@ Runs all the time, in runs of a few minutes, each followed at once by the next. 
 
 Neither needs HDFS.
 
-**Changing rules:** edit the rules file; the next evaluation uses it. A file with a fault is refused: the last good
-rules stay in force, and the log of `alert_sensor` and `faultline status` show the fault with file and line.
+**Changing rules:** edit the rules file, or the Variable `faultline_rules`, which replaces it; the next evaluation uses
+it. The same goes for topics. A version with a fault is refused: the last good one stays in force, the log of
+`alert_sensor` and `faultline status` show the fault with its line, and the operators are told.
 
 **By hand:** a triggered run waits for the one that goes on. `settings` in its form holds for that run only, such as
 `{"task_budget": "1m"}`; rules are rehearsed with `faultline test` and `faultline backtest`, not here.
@@ -50,16 +51,20 @@ def watch_errors() -> None:
     @task
     def count_errors(params: dict[str, Any]) -> int:
         """Count for one budget; returns the records counted."""
-        from faultline_airflow import decisions, kafka, settings, until_budget_or_orphaned
+        from faultline_airflow import decisions, kafka, until_restart
+        from faultline_configuration import LiveVariables, settings
 
         from faultline.adapters.database import Database
         from faultline.steps.counts import count_until
 
         with decisions():
-            config = settings(params["settings"])
-            stop = until_budget_or_orphaned(config.task_budget)
-            with kafka(config) as source, Database(config.database_url) as database:
-                return count_until(stop, config, source, database)
+            config = settings(form := params["settings"])
+            with (
+                LiveVariables(config, form) as variables,
+                kafka(config) as source,
+                Database(config.database_url) as database,
+            ):
+                return count_until(until_restart(config.task_budget, variables), config, source, database)
 
     count_errors()
     AlertSensor(task_id="alert_sensor", poke_interval=1, doc_md="Evaluate rules and chains, send what is due.")

@@ -6,70 +6,27 @@ Every heavy import sits inside a function: Airflow imports this file in each of 
 from __future__ import annotations
 
 import faulthandler
-import hashlib
 import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
+from faultline_configuration import LiveVariables, settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from faultline.adapters.kafka import KafkaSource
-    from faultline.errors import ConfigurationError
     from faultline.settings import Settings
     from faultline.steps.alerts import AlertWatch
 
 log = logging.getLogger(__name__)
-
-
-# An object of settings, in YAML or JSON, and a copy of its last version without a fault.
-VARIABLE, LAST_GOOD = "faultline_settings", "faultline_settings_last_good"
-
-
-def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Faultline's settings in a task: the ``FAULTLINE_*`` environment, over it the Variable, over it a run's Params.
-
-    A faulty Variable is an error in the log that names the field, and a message to the operators; its last good version
-    stays in force. Faulty Params are a ConfigurationError.
-    """
-    from airflow.sdk import Variable
-
-    from faultline.errors import ConfigurationError
-    from faultline.settings import load_settings
-
-    text: str = Variable.get(VARIABLE, default="{}")
-    good: str = Variable.get(LAST_GOOD, default="{}")
-    try:
-        load_settings(text, f"Variable {VARIABLE}")
-    except ConfigurationError as error:
-        _say_faulty(text, error, load_settings(good, f"Variable {LAST_GOOD}"))
-        return load_settings(good, f"Variable {LAST_GOOD}", overrides)
-    if text != good:
-        Variable.set(LAST_GOOD, text)
-    return load_settings(text, f"Variable {VARIABLE}", overrides)
-
-
-def _say_faulty(text: str, error: ConfigurationError, in_force: Settings) -> None:
-    from faultline.model import utc_now
-    from faultline.steps.meta import tell_operators
-
-    log.error("%s\nThe last good version stays in force.", error)
-    tell_operators(
-        in_force,
-        "SettingsFaulty",
-        {"variable": VARIABLE},
-        f"{error}; the last good version stays in force",
-        identity=f"settings:{hashlib.sha256(text.encode()).hexdigest()[:16]}",
-        at=utc_now(),
-    )
 
 
 @contextmanager
@@ -155,6 +112,12 @@ def until_budget_or_orphaned(budget: timedelta) -> Callable[[], bool]:
     return lambda: time.monotonic() >= end or os.getppid() != parent
 
 
+def until_restart(budget: timedelta, variables: LiveVariables) -> Callable[[], bool]:
+    """The same; also as soon as the settings or the topics are others, so that the next run takes them up at once."""
+    over = until_budget_or_orphaned(budget)
+    return lambda: over() or variables.restart_needed()
+
+
 class AlertSensor(BaseSensorOperator):
     """Evaluates the rules about once a second and sends what is due; ends successfully when its budget is used up."""
 
@@ -171,14 +134,15 @@ class AlertSensor(BaseSensorOperator):
 
         holder = f"{context['run_id']}/{context['ti'].try_number}/{os.getpid()}"
         with decisions():
-            config = settings(context["params"]["settings"])
-            self._stop = until_budget_or_orphaned(config.task_budget)
-            with (
-                Database(config.database_url) as database,
-                begin_watch(self._stop, config, database, holder, connections=connection) as watch,
-            ):
-                self._watch = watch
-                super().execute(context)
+            config = settings(form := context["params"]["settings"])
+            with Database(config.database_url) as database, LiveVariables(config, form) as variables:
+                self._stop = until_restart(config.task_budget, variables)
+                with begin_watch(
+                    self._stop, config, database, holder, connections=connection, read=variables.document
+                ) as watch:
+                    variables.record_settings(database)
+                    self._watch = watch
+                    super().execute(context)
         write_report(log, "Transitions of alerts in this run", ("To", "Alerts"), sorted(self._transitions.items()))
 
     def poke(self, context: Context) -> bool:

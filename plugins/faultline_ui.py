@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from faultline.settings import Settings
-
 PREFIX = "/faultline"
 DAG = "watch_errors"
 
@@ -26,27 +24,11 @@ _base_url: str = conf.get("api", "base_url", fallback="") or ""
 _root = urlsplit(_base_url).path.rstrip("/")
 
 
-def settings() -> Settings:
-    """The settings as tasks have them; of a faulty Variable its last good version.
-
-    A task that finds a good version keeps it, and says so of a faulty one. Looking at a page does neither.
-    """
-    from airflow.sdk import Variable
-    from faultline_airflow import LAST_GOOD, VARIABLE
-
-    from faultline.errors import ConfigurationError
-    from faultline.settings import load_settings
-
-    try:
-        return load_settings(Variable.get(VARIABLE, default="{}"), f"Variable {VARIABLE}")
-    except ConfigurationError:
-        return load_settings(Variable.get(LAST_GOOD, default="{}"), f"Variable {LAST_GOOD}")
-
-
 @cache
 def page() -> FastAPI:
     """The app, for Airflow's users, as one of them first asks for it."""
     from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+    from faultline_configuration import settings_to_look_at
 
     from faultline.page.access import Access
     from faultline.page.app import build_app
@@ -59,7 +41,7 @@ def page() -> FastAPI:
         origin=_base_url,
         login=f"{_root}/api/v2/auth/login",
     )
-    return build_app(access, settings)
+    return build_app(access, settings_to_look_at)
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:

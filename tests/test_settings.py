@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from faultline.errors import ConfigurationError
-from faultline.settings import load_settings
+from faultline.settings import load_settings, without_credentials
 from faultline.topicfile import load_topics
 
 FAULTS = {
@@ -147,3 +147,16 @@ SETTINGS_FAULTS = {
 def test_a_fault_in_settings_names_the_field(text: str, overrides: dict[str, Any], fault: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(fault)):
         load_settings(text, "it", overrides)
+
+
+def test_settings_are_shown_without_credentials() -> None:
+    text = """
+kafka_properties: {sasl.password: hunter2, sasl.username: me, security.protocol: SASL_SSL, ssl.key.pem: -----BEGIN}
+database_url: postgresql+psycopg2://user:pass@db:5432/faultline
+task_budget: 5m
+"""
+    shown = without_credentials(text, "settings")
+    assert not [word for word in ("hunter2", '"me"', "BEGIN", "user:", "pass@") if word in shown]
+    assert "postgresql+psycopg2://***@db:5432/faultline" in shown
+    assert '"security.protocol": "SASL_SSL"' in shown
+    assert '"task_budget": "5m"' in shown

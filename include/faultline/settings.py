@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from faultline.durations import Duration, PositiveDuration
 from faultline.errors import ConfigurationError, Fault
-from faultline.yaml_files import load_yaml, parse_yaml, plain
+from faultline.yaml_files import Document, load_yaml, parse_yaml, plain, read_document
+
+Kind = Literal["rules", "topics"]
+
+# Names of librdkafka's properties that hold one, and the part of a URL that does.
+_CREDENTIAL = re.compile(r"password|secret|pem|token|username|jaas", re.IGNORECASE)
+_USERINFO = re.compile(r"//[^/@]*@")
 
 
 def _grace(value: timedelta) -> timedelta:
@@ -76,6 +83,31 @@ class Settings(BaseSettings):
     task_budget: PositiveDuration = Field(
         default=timedelta(minutes=5), description="how long one run of watch_errors lasts"
     )
+
+    _documents: Mapping[Kind, Document] = PrivateAttr(default_factory=dict)
+
+    def with_documents(self, documents: Mapping[Kind, Document]) -> Self:
+        """The same settings with these texts, and no others, in place of the rules or the topics file."""
+        settings = self.model_copy()
+        settings._documents = dict(documents)
+        return settings
+
+    def document(self, kind: Kind) -> Document:
+        """The rules or the topics, from what stands in for their file or from it; ConfigurationError without one."""
+        return self._documents.get(kind) or read_document(self.rules_file if kind == "rules" else self.topics_file)
+
+
+def without_credentials(text: str, source: str) -> str:
+    """An object of settings as it may be shown: one line a field, passwords and what is like them masked."""
+    return json.dumps(_masked(plain(parse_yaml(text, source))), indent=2, sort_keys=True, default=str)
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _masked(each, str(key)) for key, each in value.items()}
+    if _CREDENTIAL.search(name) and value:
+        return "***"
+    return _USERINFO.sub("//***@", value) if isinstance(value, str) else value
 
 
 def load_settings(text: str, source: str, overrides: Mapping[str, Any] | None = None) -> Settings:

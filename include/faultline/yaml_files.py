@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,24 @@ class StrictModel(BaseModel):
     """Base of every model read from a file: unknown fields are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that a person edits; ``source`` is what faults in it call the place it is in."""
+
+    source: str
+    text: str
+
+    @property
+    def hash(self) -> str:
+        """Names this version of the text, in 16 hex digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+def read_document(path: Path) -> Document:
+    """A file as a document; ConfigurationError when there is none."""
+    return Document(str(path), read_text(path))
 
 
 def read_text(path: Path) -> str:

@@ -17,8 +17,7 @@ from faultline.model import Ack, AlertState, ErrorCount, Labels, NotificationKin
 from faultline.settings import Settings
 from faultline.steps.alerts import AlertWatch, begin_watch
 from faultline.steps.evaluator import current_partitions
-from faultline.steps.last_good import in_force
-from faultline.topicfile import load_topics
+from faultline.steps.last_good import configured_topics, in_force
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PARTITION = TopicPartition("app-logs", "id-1", 0)
@@ -155,6 +154,18 @@ def test_broken_rules_leave_the_last_good_ones_in_force_and_say_where(
     assert database.rule_faults() == []
 
 
+def test_the_operators_hear_once_of_each_broken_version(settings: Settings, database: Database, clock: Clock) -> None:
+    for broken in ("groups: [", "groups: [", "groups: {"):
+        with AlertWatch(settings, database, "restarted", clock=clock) as watch:
+            watch.evaluate()
+            settings.rules_file.write_text(broken)
+            watch.evaluate()
+            watch.evaluate()
+    told = [each.notification.alert for each in database.recent_notifications()]
+    assert [alert.alert.rule for alert in told] == ["ConfigurationFaulty"] * 2
+    assert {alert.labels["source"] for alert in told} == {str(settings.rules_file)}
+
+
 def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, database: Database, clock: Clock) -> None:
     with AlertWatch(settings, database, "first", clock=clock) as watch:
         watch.evaluate()
@@ -165,7 +176,7 @@ def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, dat
     with AlertWatch(settings, database, "after a restart", clock=clock) as watch:
         watch.evaluate()
         assert [alert.state for alert in database.alerts()] == [AlertState.FIRING]
-    assert [topic.name for topic in in_force(settings.topics_file, load_topics, database).topics] == ["app-logs"]
+    assert [topic.name for topic in in_force(configured_topics(settings), database).topics] == ["app-logs"]
 
 
 def test_a_good_version_that_an_upgrade_refuses_is_no_crash(

@@ -222,6 +222,19 @@ def test_the_receiver_of_last_resort_can_be_another(settings: Settings, httpserv
     assert (len(posted(httpserver, "/spare")), len(posted(httpserver, "/ops"))) == (1, 0)
 
 
+def test_the_last_resort_knows_rules_that_stand_in_for_the_file(
+    settings: Settings, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    standing_in = settings.with_documents({"rules": settings.document("rules")})
+    settings.rules_file.unlink()
+    clock = Clock()
+    resort = LastResort(standing_in, clock=clock, folder=tmp_path)
+    resort.failed(TransientError("away"))
+    clock.now += 3 * MINUTE
+    assert resort.failed(TransientError("away"))
+    assert [alert for alert, _ in said(httpserver)] == ["DatabaseUnreachable"]
+
+
 def test_a_faulty_rules_file_is_told_once_for_each_text(
     settings: Settings, database: Database, httpserver: HTTPServer
 ) -> None:
@@ -232,7 +245,7 @@ def test_a_faulty_rules_file_is_told_once_for_each_text(
             watch.evaluate()
             clock.now += MINUTE
     told = [row.notification.alert for row in database.recent_notifications()]
-    assert [alert.alert.rule for alert in told] == ["FileFaulty", "FileFaulty"]
+    assert [alert.alert.rule for alert in told] == ["ConfigurationFaulty", "ConfigurationFaulty"]
     assert "the last good version stays in force" in told[0].annotations["summary"]
 
 

@@ -113,14 +113,13 @@ def _read(path: Path) -> RulesFile:
 def _in_force(settings: Settings) -> RulesFile:
     """While the file is faulty, its last good version; its faults when no database has one."""
     from faultline.adapters.database import Database
-    from faultline.alerting.rules import load_rules
     from faultline.errors import ConfigurationError, FaultlineError
-    from faultline.steps.last_good import in_force
+    from faultline.steps.last_good import configured_rules, in_force
 
     path = settings.rules_file
     try:
         with Database(settings.database_url) as database:
-            return RulesFile(str(path), in_force(path, load_rules, database))
+            return RulesFile(str(path), in_force(configured_rules(settings), database))
     except ConfigurationError:
         raise
     except FaultlineError:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation
-from faultline.alerting.rules import load_rules
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
@@ -35,10 +34,9 @@ from faultline.settings import Settings
 from faultline.steps.contexts import with_contexts
 from faultline.steps.evaluator import Evaluator
 from faultline.steps.heartbeats import Heartbeats
-from faultline.steps.last_good import LastGood
+from faultline.steps.last_good import LastGood, Read, configured_rules, configured_topics
 from faultline.steps.last_resort import LastResort
 from faultline.steps.meta import tell_of_faults
-from faultline.topicfile import load_topics
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +62,16 @@ class AlertWatch:
         clock: Callable[[], datetime] = utc_now,
         connections: Connections = environment_connection,
         last_resort: LastResort | None = None,
+        read: Read | None = None,
     ) -> None:
         self._settings = settings
         self._connections = connections
         self._database = database
         self._clock = clock
         self._lease = database.acquire_lease(LEASE, holder)
-        self._rules = LastGood(settings.rules_file, load_rules, database, self._tell_of(settings.rules_file))
-        self._topics = LastGood(settings.topics_file, load_topics, database, self._tell_of(settings.topics_file))
+        refused = partial(tell_of_faults, settings)
+        self._rules = LastGood(configured_rules(settings, read), database, refused)
+        self._topics = LastGood(configured_topics(settings, read), database, refused)
         self._last_resort = last_resort or LastResort(settings, connections, clock)
         self._pool = ThreadPoolExecutor(HEARTBEATS, "heartbeat")
         self._heartbeats = Heartbeats(self._pool)
@@ -100,9 +100,6 @@ class AlertWatch:
             raise
         self._last_resort.answered()
         return evaluation
-
-    def _tell_of(self, path: Path) -> Callable[[str, str, datetime], None]:
-        return lambda text, said, at: tell_of_faults(self._settings, path, text, said, at=at)
 
     def _evaluate(self) -> Evaluation | None:
         at = self._clock()
@@ -135,15 +132,17 @@ def begin_watch(
     *,
     sleep: Callable[[float], None] = time.sleep,
     connections: Connections = environment_connection,
+    read: Read | None = None,
 ) -> AlertWatch:
     """Take the lease as soon as the database answers; TransientError when it has not until told to stop.
 
-    ``connections`` gives the fields of an Airflow Connection that the rules name. When it stays away, people are told.
+    ``connections`` gives the fields of an Airflow Connection that the rules name; ``read``, asked at each evaluation,
+    what the rules and the topics are, in place of the settings. When the database stays away, people are told.
     """
     last_resort = LastResort(settings, connections)
     while True:
         try:
-            return AlertWatch(settings, database, holder, connections=connections, last_resort=last_resort)
+            return AlertWatch(settings, database, holder, connections=connections, last_resort=last_resort, read=read)
         except TransientError as error:
             last_resort.failed(error)
             if stop():

@@ -23,9 +23,9 @@ from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
-from faultline.steps.last_good import in_force
+from faultline.steps.last_good import configured_topics, in_force
 from faultline.steps.report import write_report
-from faultline.topicfile import TopicConfig, load_topics
+from faultline.topicfile import TopicConfig
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def count_until(
     counter that was faster, records that retention deleted while they were read (the next round starts behind them).
     What will not pass holds up no other topic: it is raised at the end, if it is still there.
     """
-    topics = [topic for topic in in_force(settings.topics_file, load_topics, database).topics if topic.count]
+    topics = [topic for topic in in_force(configured_topics(settings), database).topics if topic.count]
     counter = _Counter(settings, source, database, clock)
     counter.prune()
     records: Counter[str] = Counter({topic.name: 0 for topic in topics})

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from faultline.adapters.database import Database
-from faultline.alerting.rules import Rules, load_rules
+from faultline.alerting.rules import Rules
 from faultline.digest import Digest
 from faultline.dispatch.digest import plan_digest, with_samples
 from faultline.dispatch.digest.page import for_file
@@ -20,7 +20,7 @@ from faultline.errors import PermanentError
 from faultline.model import AlertKey, AlertState, AlertSummary, Interval, Labels, Notification, NotificationKind
 from faultline.settings import Settings
 from faultline.steps.forms import form_time, plain_utc
-from faultline.steps.last_good import in_force
+from faultline.steps.last_good import configured_rules, in_force
 from faultline.yaml_files import nearest
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def publish_digest(
     ``receiver`` comes before that of the settings, and that before the one of the root route.
     """
     with Database(settings.database_url) as database:
-        rules = in_force(settings.rules_file, load_rules, database)
+        rules = in_force(configured_rules(settings), database)
         name, targets = _addressees(rules, receiver or settings.digest_receiver)
         notification = as_notification(make_digest(database, interval, top=top), name, at)
         message = render(notification)

@@ -1,107 +1,135 @@
-"""A file that a person edits while we run: read again when its text changes, and never a fault in force."""
+"""A text that a person edits while we run: read again when it changes, and never a fault in force."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from faultline.adapters.database import Database
+from faultline.alerting.rules import Rules, load_rules
 from faultline.errors import ConfigurationError, Fault
-from faultline.yaml_files import read_text
+from faultline.settings import Kind, Settings
+from faultline.topicfile import TopicsFile, load_topics
+from faultline.yaml_files import Document
 
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
+Read = Callable[[Kind], Document]
+Refused = Callable[[Document, str, datetime], None]
 
-class LastGood(Generic[Value]):
-    """What the file says; while its text is faulty, what the last good version said, also after a restart.
 
-    ``load`` takes a text and the name of its file, and raises ConfigurationError. Good texts and faults are recorded;
-    ``refused`` is called with a faulty text, what is wrong with it, and the time.
+@dataclass(frozen=True, slots=True)
+class Configured(Generic[Value]):
+    """What can be configured. Its versions are kept under the name of its ``file``, wherever a text came from.
+
+    ``load`` takes a text and the name of its source. It, ``read``, and ``begun_with``, which has what was in force when
+    the task began, raise ConfigurationError.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        load: Callable[[str, str], Value],
-        database: Database,
-        refused: Callable[[str, str, datetime], None] = lambda text, said, at: None,
-    ) -> None:
-        self._path = path
-        self._load = load
+    kind: Kind
+    file: Path
+    load: Callable[[str, str], Value]
+    read: Read
+    begun_with: Read
+
+
+def configured_rules(settings: Settings, read: Read | None = None) -> Configured[Rules]:
+    """The rules of these settings, or as ``read`` finds them."""
+    return Configured("rules", settings.rules_file, load_rules, read or settings.document, settings.document)
+
+
+def configured_topics(settings: Settings, read: Read | None = None) -> Configured[TopicsFile]:
+    """The topics of these settings, or as ``read`` finds them."""
+    return Configured("topics", settings.topics_file, load_topics, read or settings.document, settings.document)
+
+
+class LastGood(Generic[Value]):
+    """What the text says; while it is faulty, what the last good version said, also after a restart.
+
+    Good versions and faults are recorded; ``refused`` is called once with each faulty version, what is wrong with it,
+    and the time.
+    """
+
+    def __init__(self, what: Configured[Value], database: Database, refused: Refused) -> None:
+        self._what = what
         self._database = database
         self._refused = refused
-        self._seen: str | None = None
+        self._seen: Document | None = None
         self._value: Value | None = None
 
     def at(self, now: datetime) -> Value | None:
         """What is in force; None when there has never been a good version."""
-        text, unreadable = _read(self._path)
-        if text != self._seen:
-            faults = (unreadable,) if unreadable else self._accept(text, now)
-            if faults:
-                self._refuse(text, faults, now)
-            self._seen = text
+        document, unreadable = self._read()
+        if document != self._seen:
+            if faults := unreadable or self._accept(document, now):
+                self._refuse(document, faults, now)
+            self._seen = document
         return self._value
 
-    def _accept(self, text: str, now: datetime) -> tuple[Fault, ...]:
+    def _read(self) -> tuple[Document, tuple[Fault, ...]]:
         try:
-            value = self._load(text, str(self._path))
+            return self._what.read(self._what.kind), ()
+        except ConfigurationError as error:
+            return Document(error.faults[0].file, str(error)), error.faults
+
+    def _accept(self, document: Document, now: datetime) -> tuple[Fault, ...]:
+        try:
+            value = self._what.load(document.text, document.source)
         except ConfigurationError as error:
             return error.faults
-        version = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._database.record_rules(str(self._path), text, version, (), now)
+        self._database.record_rules(str(self._what.file), document.text, document.hash, (), now)
+        self._database.record_change(self._what.kind, document, now)
         self._value = value
-        log.info("In force: %s, version %s", self._path, version)
+        log.info("In force: %s, version %s", document.source, document.hash)
         return ()
 
-    def _refuse(self, text: str, faults: tuple[Fault, ...], now: datetime) -> None:
-        self._database.record_rules(str(self._path), text, "", faults, now)
+    def _refuse(self, document: Document, faults: tuple[Fault, ...], now: datetime) -> None:
+        self._database.record_rules(str(self._what.file), document.text, "", faults, now)
         if self._value is None:
             self._value = self._last_good()
         stays = (
             "the last good version stays in force" if self._value else "there is no good version: no rule is evaluated"
         )
-        said = f"{self._path} is faulty, {stays}. Faults:\n" + "\n".join(map(str, faults))
+        said = f"{document.source} is faulty, {stays}. Faults:\n" + "\n".join(map(str, faults))
         log.error("%s", said)
-        self._refused(text, said, now)
+        self._refused(document, said, now)
 
     def _last_good(self) -> Value | None:
-        good = self._database.last_good_rules(str(self._path))
+        good = self._database.last_good_rules(str(self._what.file))
         try:
-            return self._load(good.text, str(self._path)) if good else None
+            if good is not None:
+                return self._what.load(good.text, str(self._what.file))
         except ConfigurationError as error:
-            log.error("The last good version of %s is not good any more:\n%s", self._path, error)
+            log.error("The last good version of %s is not good any more:\n%s", self._what.file, error)
+        try:
+            begun = self._what.begun_with(self._what.kind)
+            return self._what.load(begun.text, begun.source)
+        except ConfigurationError:
             return None
 
 
-def in_force(path: Path, load: Callable[[str, str], Value], database: Database) -> Value:
-    """What the file says now, or its last good version while it is faulty; ConfigurationError when there is none."""
+def in_force(what: Configured[Value], database: Database) -> Value:
+    """What the text says now, or its last good version while it is faulty; ConfigurationError when there is none."""
     try:
-        return load(read_text(path), str(path))
+        document = what.read(what.kind)
+        return what.load(document.text, document.source)
     except ConfigurationError as error:
-        good = database.last_good_rules(str(path))
+        good = database.last_good_rules(str(what.file))
         if good is None:
             raise
-        log.error("The last good version of %s stays in force. Faults:\n%s", path, error)
-        return load(good.text, str(path))
+        log.error("The last good version of %s stays in force. Faults:\n%s", what.file, error)
+        return what.load(good.text, str(what.file))
 
 
-def in_force_if_any(path: Path, load: Callable[[str, str], Value], database: Database) -> Value | None:
+def in_force_if_any(what: Configured[Value], database: Database) -> Value | None:
     """The same; None when there is none."""
     try:
-        return in_force(path, load, database)
+        return in_force(what, database)
     except ConfigurationError:
         return None
-
-
-def _read(path: Path) -> tuple[str, Fault | None]:
-    try:
-        return read_text(path), None
-    except ConfigurationError as error:
-        return str(error), error.faults[0]

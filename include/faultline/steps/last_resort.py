@@ -22,7 +22,6 @@ from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import ConfigurationError
 from faultline.model import utc_now
 from faultline.settings import Settings
-from faultline.yaml_files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,8 @@ class LastResort:
     def _tell(self, summary: str, at: datetime) -> bool:
         """Whether a channel took it; when none did, it is tried again."""
         try:
-            rules = load_rules(read_text(self.settings.rules_file), str(self.settings.rules_file))
+            document = self.settings.document("rules")
+            rules = load_rules(document.text, document.source)
         except ConfigurationError as fault:
             log.error("nobody could be told that %s: %s", summary, fault)
             return False

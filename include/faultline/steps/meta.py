@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from faultline.adapters.database import Database
-from faultline.alerting.rules import load_rules
 from faultline.archive.table import Loss
 from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.errors import PermanentError, TransientError
 from faultline.model import OffsetRange
 from faultline.settings import Settings
-from faultline.steps.last_good import in_force
+from faultline.steps.last_good import configured_rules, in_force
+from faultline.yaml_files import Document
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +49,10 @@ def say_close_to_loss(settings: Settings, span: OffsetRange, distance: int, *, a
         tell_operators(settings, "ArchiveBehindRetention", labels, summary, identity=identity, at=at)
 
 
-def tell_of_faults(settings: Settings, path: Path, text: str, said: str, *, at: datetime) -> None:
-    """A file that was refused: once for each faulty text of it."""
-    version = hashlib.sha256(text.encode()).hexdigest()[:16]
-    tell_operators(settings, "FileFaulty", {"file": path.name}, said, identity=f"file:{path.name}:{version}", at=at)
+def tell_of_faults(settings: Settings, document: Document, said: str, at: datetime) -> None:
+    """What people configured and was refused: once for each faulty version of it."""
+    identity = f"configuration:{document.source}:{document.hash}"
+    tell_operators(settings, "ConfigurationFaulty", {"source": document.source}, said, identity=identity, at=at)
 
 
 def tell_operators(
@@ -66,7 +64,7 @@ def tell_operators(
     """
     try:
         with Database(settings.database_url) as database:
-            rules = in_force(settings.rules_file, load_rules, database)
+            rules = in_force(configured_rules(settings), database)
             if (receiver := rules.file.route.receiver) is None:
                 raise PermanentError(f"the root route of {settings.rules_file} has no receiver")
             notification = meta_notification(alert, labels, summary, identity=identity, receiver=receiver, at=at)

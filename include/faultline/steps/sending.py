@@ -13,14 +13,15 @@ from faultline.dispatch.secrets import Connections, environment_connection
 from faultline.errors import PermanentError
 from faultline.model import Notification
 from faultline.settings import Settings
-from faultline.yaml_files import nearest, read_text
+from faultline.yaml_files import nearest
 
 
 def send_test(
     settings: Settings, receiver: str, *, at: datetime, connections: Connections = environment_connection
 ) -> list[tuple[str, Delivery]]:
     """What each channel of the receiver answered to a marked test message; PermanentError when there is no such one."""
-    rules = load_rules(read_text(settings.rules_file), str(settings.rules_file))
+    document = settings.document("rules")
+    rules = load_rules(document.text, document.source)
     receivers = build_receivers(rules, connections, settings.ui_url)
     if receiver not in receivers:
         known = ", ".join(receivers)

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from faultline.adapters.database import Database
 from faultline.alerting.alerts import Alert
-from faultline.alerting.rules import load_rules
 from faultline.alerting.silences import Silence, SilenceState
 from faultline.settings import Settings
-from faultline.steps.last_good import in_force_if_any
+from faultline.steps.last_good import configured_rules, in_force_if_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class ListedSilence:
 
 def list_silences(settings: Settings, database: Database, *, at: datetime) -> list[ListedSilence]:
     """Those of the rules file in force, if there is one, then the others in the order in which they were set."""
-    rules = in_force_if_any(settings.rules_file, load_rules, database)
+    rules = in_force_if_any(configured_rules(settings), database)
     known: list[tuple[int | None, Silence]] = [(None, silence) for silence in rules.file.silences] if rules else []
     known += [(stored.id, stored.silence) for stored in database.silences()]
     alerts = database.alerts()

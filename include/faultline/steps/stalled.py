@@ -7,7 +7,6 @@ import random
 from datetime import datetime, timedelta
 
 from faultline.adapters.database import Database
-from faultline.alerting.rules import load_rules
 from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.outbox import dispatch_due
 from faultline.dispatch.receivers import build_receivers, fallback_of, folds_of, rates_of, targets_of
@@ -17,7 +16,7 @@ from faultline.errors import PermanentError, TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
-from faultline.steps.last_good import in_force
+from faultline.steps.last_good import configured_rules, in_force
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def tell_of_stall(settings: Settings, *, at: datetime, connections: Connections 
 
 
 def _send(settings: Settings, database: Database, summary: str, at: datetime, connections: Connections) -> None:
-    rules = in_force(settings.rules_file, load_rules, database)
+    rules = in_force(configured_rules(settings), database)
     receivers = build_receivers(rules, connections, settings.ui_url)
     fallback = fallback_of(rules, receivers)
     if fallback is None:

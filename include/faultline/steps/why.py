@@ -16,7 +16,7 @@ from faultline.dispatch.text import one_line
 from faultline.errors import ConfigurationError, PermanentError
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
-from faultline.steps.last_good import in_force_if_any
+from faultline.steps.last_good import configured_rules, in_force_if_any
 from faultline.yaml_files import nearest
 
 _EPISODE = re.compile(r"[0-9a-f]{4,16}|[0-9a-f]{16}-[0-9TZ]*")
@@ -48,7 +48,7 @@ def find_episodes(settings: Settings, database: Database, text: str, at: datetim
         return found
     if _EPISODE.fullmatch(text) and (found := database.episodes_by_id(text)):
         return found
-    known = {*database.rules_with_alerts(), *_names(in_force_if_any(settings.rules_file, load_rules, database))}
+    known = {*database.rules_with_alerts(), *_names(in_force_if_any(configured_rules(settings), database))}
     if key.rule not in known:
         raise PermanentError(one_line(f"no alert {key.rule!r}{nearest(key.rule, known)}"))
     when = f" that went on at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
@@ -61,7 +61,7 @@ def find_why(settings: Settings, database: Database, alert: Alert, *, now: datet
     """The episode's history and the counts that are still stored of it."""
     history, bucket = database.history(alert), settings.count_bucket
     then = _of_then(history, database)
-    rules = then or in_force_if_any(settings.rules_file, load_rules, database)
+    rules = then or in_force_if_any(configured_rules(settings), database)
     rule, version = (rules.rules.get(alert.key.rule), rules.hash) if rules else (None, None)
     if rule is None:
         return Why(history, None, version, then is not None, bucket, ())

@@ -11,13 +11,13 @@ from typing import Any
 from faultline.adapters.database import Database
 from faultline.alerting.alertlog import PAGES
 from faultline.alerting.alerts import Evaluation
-from faultline.alerting.rules import Rules, load_rules
+from faultline.alerting.rules import Rules
 from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.dispatch.text import one_line
 from faultline.model import Interval, Notification, NotificationKind
 from faultline.settings import Settings
 from faultline.steps.backtest import NothingArchived, plan_backtest, replay
-from faultline.steps.last_good import in_force
+from faultline.steps.last_good import configured_rules, in_force
 from faultline.steps.report import write_report
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def would_fire(
     """
     found = WouldFire(interval)
     with Database(settings.database_url) as database:
-        rules = in_force(settings.rules_file, load_rules, database)
+        rules = in_force(configured_rules(settings), database)
         _replay(settings, rules, database, found, now if force else interval.end, checkpoint)
         sent = _send(database, rules, found.untold) if force else 0
     _report(found, sent)

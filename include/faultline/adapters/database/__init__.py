@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from faultline.adapters.database import (
+    changes,
     counting,
     digesting,
     evaluating,
@@ -27,6 +28,7 @@ from faultline.adapters.database import (
     status,
     trends,
 )
+from faultline.adapters.database.changes import ConfigurationChange
 from faultline.adapters.database.connect import open_engine, reading, snapshot, writing
 from faultline.adapters.database.counting import BatchMark
 from faultline.adapters.database.evaluating import Evaluated, Lease
@@ -55,9 +57,11 @@ from faultline.model import (
     OffsetRange,
     TopicPartition,
 )
+from faultline.yaml_files import Document
 
 __all__ = [
     "BatchMark",
+    "ConfigurationChange",
     "Counted",
     "Database",
     "Evaluated",
@@ -271,6 +275,21 @@ class Database:
         """A version that was in force once; None when it is not known."""
         with reading(self._engine) as connection:
             return rulebook.rules_version(connection, hash)
+
+    def record_change(
+        self, kind: str, document: Document, at: datetime, *, hash: str | None = None, by: str | None = None
+    ) -> bool:
+        """Remember a version that is in force from now on, and who brought it; False when it was in force already.
+
+        A text with its credentials masked comes with the ``hash`` of the whole one.
+        """
+        with writing(self._engine) as connection:
+            return changes.record_change(connection, kind, document, hash or document.hash, at, by)
+
+    def configuration_changes(self, kind: str, limit: int = 20) -> list[ConfigurationChange]:
+        """The latest changes of the rules, the topics or the settings, newest first."""
+        with reading(self._engine) as connection:
+            return changes.configuration_changes_of(connection, kind, limit)
 
     def rule_faults(self) -> list[Fault]:
         """What is wrong with the rule files as they are now."""

@@ -302,6 +302,21 @@ rule_files = Table(
     Column("accepted_at", UtcDateTime, nullable=False),
 )
 
+# What people configured and when, of each kind: the newest row came into force last. ``text`` holds no credential.
+configuration_changes = Table(
+    "configuration_changes",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("text", LogText, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", LogText),
+    Column("previous", _RowId, nullable=False),  # the id of the change before, 0 of the first
+    Index("uq_configuration_changes_kind_previous", "kind", "previous", unique=True),
+)
+
 rule_faults = Table(
     "rule_faults",
     metadata,
