@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from faultline.adapters.markers import HdfsMarkers
+from faultline.adapters.markers import Markers, mark_path
+from faultline.adapters.small_files import HdfsFiles
 from faultline.archive.expire import EXPIRY_STEPS
 from faultline.archive.hours import Hour
 from faultline.settings import Settings
@@ -35,11 +36,12 @@ def kill(settings: Settings, what: str, step: str, hours: tuple[int, ...]) -> No
 
 def marked_rows(settings: Settings) -> list[int | None]:
     """Of the first two hours, as whoever waits for them reads it; None where there is no mark."""
-    store = HdfsMarkers(str(settings.webhdfs_url), "/" + settings.archive_url.rpartition("/")[2])
+    files = HdfsFiles(str(settings.webhdfs_url), "/" + settings.archive_url.rpartition("/")[2])
     found: list[int | None] = []
     for hour in (Hour(NOON), Hour(NOON + HOUR)):
-        there = store._read(store._path("app", hour)) is not None
-        said: Any = store.read("app", hour)
+        folder, _, name = mark_path("app", hour).rpartition("/")
+        there = name in files.names(folder)
+        said: Any = Markers(files).read("app", hour)
         assert there == (said is not None), "half a mark"
         found.append(said["rows"] if there else None)
     return found
