@@ -21,6 +21,7 @@ from faultline.records.source import RecordSource
 from faultline.settings import Settings
 from faultline.steps.meta import tell_of_losses
 from faultline.steps.patience import patiently
+from faultline.steps.proofs import note_proof
 from faultline.steps.report import some, write_report
 from faultline.steps.topics import archived_topics
 from faultline.topicfile import TopicConfig
@@ -125,21 +126,20 @@ def verify_topics(
     since: datetime | None = None,
     deep: bool = False,
     progress: Callable[[str, str, int, int], None] = lambda topic, stage, done, total: None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> list[VerifyReport]:
     """Prove the tables of the topics against themselves and, with a source, against what Kafka holds.
 
     ``since`` and ``deep`` as ``verify_topic`` has them; ``progress`` hears of topic, stage, and how much of it is done.
+    How each came out is noted beside the tables.
     """
-    return [
-        verify_topic(
-            TopicTable.open(settings.archive_url, topic.name),
-            source,
-            since=since,
-            deep=deep,
-            progress=partial(progress, topic.name),
-        )
-        for topic in archived_topics(settings, topics)
-    ]
+    reports = []
+    for topic in archived_topics(settings, topics):
+        table = TopicTable.open(settings.archive_url, topic.name)
+        report = verify_topic(table, source, since=since, deep=deep, progress=partial(progress, topic.name))
+        note_proof(settings, report, at=clock(), deep=deep, kafka=source is not None, since=since)
+        reports.append(report)
+    return reports
 
 
 def require_proof(reports: Sequence[VerifyReport]) -> Sequence[VerifyReport]:
