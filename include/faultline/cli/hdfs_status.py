@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rich.filesize import decimal
 from rich.markup import escape
@@ -13,24 +12,19 @@ if TYPE_CHECKING:
     from faultline.adapters.webhdfs import FolderUse, HdfsState
     from faultline.settings import Settings
 
-# From here on somebody should look: HDFS stops taking files when it is full.
-_NEARLY_FULL = 0.9
-
 
 def hdfs_lines(settings: Settings) -> Iterator[str]:
     """Lines of console markup; none without a WebHDFS URL. HDFS that does not answer is a line, not an error."""
-    from faultline.adapters.webhdfs import HdfsHealth
-    from faultline.errors import PermanentError, TransientError
+    from faultline.steps.hdfs_state import hdfs_state
 
-    if settings.webhdfs_url is None:
+    if (said := hdfs_state(settings)) is None:
         return
-    folder = urlsplit(settings.archive_url).path
-    health = HdfsHealth(settings.webhdfs_url)
-    try:
-        yield from state_lines(health.state())
-        yield from use_lines(folder, health.use(folder))
-    except (TransientError, PermanentError) as error:
-        yield f"[bold red]HDFS:[/] {escape(str(error))}"
+    if said.state is not None:
+        yield from state_lines(said.state)
+    if said.fault:
+        yield f"[bold red]HDFS:[/] {escape(said.fault)}"
+    else:
+        yield from use_lines(said.folder, said.use)
 
 
 def state_lines(state: HdfsState) -> Iterator[str]:
@@ -44,6 +38,8 @@ def state_lines(state: HdfsState) -> Iterator[str]:
 
 def use_lines(folder: str, use: FolderUse | None) -> Iterator[str]:
     """What the archive takes, and its quotas."""
+    from faultline.steps.hdfs_state import nearly_full
+
     if use is None:
         yield f"Archive: nothing in {escape(folder)} yet"
         return
@@ -51,11 +47,13 @@ def use_lines(folder: str, use: FolderUse | None) -> Iterator[str]:
     if use.space_quota is not None:
         yield f"Archive, space quota: {_share(use.stored, use.space_quota)}"
     if use.name_quota is not None:
-        full = use.names >= _NEARLY_FULL * use.name_quota
         said = f"{use.names:,} of {use.name_quota:,} names"
+        full = nearly_full(use.names, use.name_quota)
         yield "Archive, name quota: " + (f"[bold red]{said}[/]" if full else said)
 
 
 def _share(used: int, total: int) -> str:
+    from faultline.steps.hdfs_state import nearly_full
+
     said = f"{decimal(used)} of {decimal(total)} used"
-    return f"[bold red]{said}[/]" if used >= _NEARLY_FULL * total else said
+    return f"[bold red]{said}[/]" if nearly_full(used, total) else said

@@ -69,21 +69,19 @@ def status() -> None:
     from faultline.adapters.database import Database
     from faultline.dispatch.text import one_line
     from faultline.durations import format_duration
-    from faultline.steps.alerts import LEASE
+    from faultline.steps.counting_state import counting_state
 
     settings = read_settings()
     with plain_errors(), Database(settings.database_url) as database:
-        counted, totals, alerts = database.counted(), database.totals(), database.alerts()
-        outbox, faults = database.outbox_summary(), database.rule_faults()
-        evaluated, late = database.evaluated(LEASE), database.late_dropped()
+        lane, totals, alerts = counting_state(database), database.totals(), database.alerts()
     table = Table("Partition", "Next offset", "Complete to (UTC)", title="Counted")
-    for each in counted:
+    for each in lane.counted:
         complete = f"{each.complete_to:%Y-%m-%d %H:%M:%S}" if each.complete_to else "-"
         table.add_row(str(each.partition), f"{each.next_offset:,}", complete)
     console.print(table)
     for name, total in totals.items():
         console.print(f"{name}: {total:,} records in counts", highlight=False)
-    for line in late_lines(late, format_duration(settings.allowed_lateness)):
+    for line in late_lines(lane.late, format_duration(settings.allowed_lateness)):
         console.print(line, highlight=False, soft_wrap=True)
     live = [alert for alert in alerts if alert.live]
     table = Table("Alert", "State", "Since (UTC)", "Count", "Because of", title="Alerts")
@@ -97,14 +95,14 @@ def status() -> None:
             escape(one_line(causes)),
         )
     console.print(table if live else "No alerts.")
-    if evaluated:
-        console.print(f"Rules last evaluated at {evaluated.at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+    if lane.evaluated:
+        console.print(f"Rules last evaluated at {lane.evaluated.at:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
     else:
         console.print("[bold red]No rule has ever been evaluated:[/] is watch_errors running?")
-    console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in outbox.items()), highlight=False)
+    console.print("Outbox: " + ", ".join(f"{number} {state}" for state, number in lane.outbox.items()), highlight=False)
     for said in (*archive_report(settings), *hdfs_lines(settings)):
         console.print(said, highlight=False, soft_wrap=isinstance(said, str))
-    for fault in faults:
+    for fault in lane.faults:
         console.print(f"[bold red]Not in force:[/] {escape(str(fault))}", soft_wrap=True)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from faultline.adapters.delta import TableMissing
 from faultline.adapters.delta_upkeep import TopicUpkeep
 from faultline.archive.compact import closed_before, small_files
+from faultline.archive.hours import Hour
 from faultline.archive.table import Loss
+from faultline.model import TopicPartition
 from faultline.settings import Settings
 from faultline.steps.compact import plan_topic
 from faultline.steps.topics import archived_topics
@@ -25,6 +28,7 @@ class TopicState:
 
     ``small`` counts the files of less than half the target size in hours that are closed, ``to_merge`` the files that
     the next compaction rewrites. ``losses`` are those that commits since version ``looked_since`` say, oldest first.
+    ``hours`` has the rows of each hour, ``positions`` the next offset to archive of the partitions that were asked for.
     """
 
     topic: str
@@ -35,16 +39,28 @@ class TopicState:
     to_merge: int
     losses: tuple[Loss, ...]
     looked_since: int
+    hours: Mapping[Hour, int] = field(default_factory=dict)
+    positions: Mapping[TopicPartition, int | None] = field(default_factory=dict)
 
 
-def archive_state(settings: Settings, *, now: datetime, commits: int = _COMMITS) -> Iterator[TopicState]:
-    """Of each topic that has a table, with the losses in its newest ``commits``; TransientError, PermanentError."""
+def archive_state(
+    settings: Settings,
+    *,
+    now: datetime,
+    commits: int = _COMMITS,
+    partitions: Callable[[str], Sequence[TopicPartition]] = lambda topic: (),
+) -> Iterator[TopicState]:
+    """Of each topic that has a table, with the losses in its newest ``commits``; TransientError, PermanentError.
+
+    ``partitions`` of a topic are those whose positions are wanted.
+    """
     for topic in archived_topics(settings):
         try:
             table = TopicUpkeep.open(settings.archive_url, topic.name)
         except TableMissing:
             continue
-        yield _state(settings, table, topic, now, commits)
+        positions = table.positions(partitions(topic.name))
+        yield replace(_state(settings, table, topic, now, commits), positions=positions)
 
 
 def _state(settings: Settings, table: TopicUpkeep, topic: TopicConfig, now: datetime, commits: int) -> TopicState:
@@ -53,6 +69,9 @@ def _state(settings: Settings, table: TopicUpkeep, topic: TopicConfig, now: date
     closed = closed_before(now, settings.archive_lateness)
     over = [file for file in files if file.hour.end <= closed]
     losses, since = table.recent_losses(commits)
+    hours: Counter[Hour] = Counter()
+    for file in files:
+        hours[file.hour] += file.rows
     return TopicState(
         topic=topic.name,
         rows=sum(file.rows for file in files),
@@ -62,4 +81,5 @@ def _state(settings: Settings, table: TopicUpkeep, topic: TopicConfig, now: date
         to_merge=sum(len(merge.files) for merge in plan.merges),
         losses=losses,
         looked_since=since,
+        hours=hours,
     )
