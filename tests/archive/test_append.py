@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,6 +124,18 @@ def test_rows_go_to_the_folder_of_their_hour(folder: str, source: MemorySource) 
     assert report.rows_per_hour == {"2026-11-21T23": 2, "2026-11-22T12": 3}
     found = table.query("SELECT dt, hr, count(*) AS n FROM logs GROUP BY dt, hr ORDER BY dt, hr").to_pylist()
     assert found == [{"dt": "2026-11-21", "hr": "23", "n": 2}, {"dt": "2026-11-22", "hr": "12", "n": 3}]
+
+
+@pytest.mark.parametrize("year", [1970, 2099])
+def test_records_of_an_absurd_time_are_in_the_folder_of_it_beside_the_others(
+    folder: str, source: MemorySource, year: int
+) -> None:
+    table = TopicTable.open_or_create(folder, "app")
+    fill(source, 2, at=datetime(year, 1, 1, tzinfo=UTC))
+    fill(source, 3)
+    report = append(table, source)
+    assert report.rows_per_hour == {f"{year}-01-01T00": 2, "2026-11-22T12": 3}
+    assert verify_topic(table, source).ok
 
 
 def test_a_topic_created_again_is_archived_beside_its_past(folder: str, source: MemorySource) -> None:

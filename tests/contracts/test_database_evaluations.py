@@ -47,6 +47,19 @@ def test_alerts_are_what_changed_over_what_was_remembered(database: Database) ->
     assert len(database.alerts()) == 2
 
 
+def test_alerts_that_were_resolved_since_a_time_are_found_although_they_are_remembered_no_longer(
+    database: Database,
+) -> None:
+    lease = database.acquire_lease("alerts", "run 1")
+    over = replace(alert(AlertState.RESOLVED), ends_at=NOON + SECOND)
+    withdrawn = alert(AlertState.INACTIVE, rule="Withdrawn")
+    forgotten = (over.episode, withdrawn.episode)
+    database.record_evaluation(lease, replace(evaluation(alerts=(over, withdrawn)), forgotten=forgotten))
+    assert database.alerts() == []
+    assert database.alerts(over_since=NOON + SECOND) == [over]
+    assert database.alerts(over_since=NOON + 2 * SECOND) == []
+
+
 def test_terms_and_the_rules_that_are_watched_are_kept(database: Database) -> None:
     lease = database.acquire_lease("alerts", "run 1")
     term = Term(AlertKey("NewService", Labels(service="数 \x00")), NOON, NOON)

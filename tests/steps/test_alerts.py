@@ -346,24 +346,6 @@ def test_a_page_is_repeated_an_interval_after_it_was_delivered_and_never_before(
             assert len(watch.evaluate().notifications) == sent
 
 
-def test_a_clock_that_jumps_ahead_and_back_loses_no_alert_and_tells_of_none_twice(
-    settings: Settings, database: Database, clock: Clock
-) -> None:
-    with AlertWatch(settings, database, "first", clock=clock) as watch:
-        count(database, 1)
-        watch.evaluate()
-        clock.now = START + timedelta(days=1)
-        watch.evaluate()
-        clock.now = START + timedelta(seconds=1)
-        count(database, 4, start=1)
-        [fired] = watch.evaluate().notifications
-        assert fired.kind is NotificationKind.FIRING
-        assert watch.evaluate().notifications == ()
-        clock.now = START + timedelta(minutes=5)
-        database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
-        assert [sent.kind for sent in watch.evaluate().notifications] == [NotificationKind.RESOLVED]
-
-
 def test_a_generation_that_is_gone_does_not_hold_the_watermark_back() -> None:
     old, new, other = (TopicPartition("app-logs", each, 0) for each in ("old", "new", "never"))
     elsewhere = TopicPartition("not-configured", "x", 0)

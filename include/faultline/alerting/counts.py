@@ -103,6 +103,19 @@ def complete_to(
     return known
 
 
+def none_from_the_future(events: pa.Table, at: datetime | Sequence[datetime], tolerance: timedelta) -> pa.Table:
+    """Events whose time is more than ``tolerance`` after ``at``, when they came, happened then: a clock is ahead.
+
+    In a bucket that is still to come they would not be looked at until it does. The archive keeps the time they claim.
+    """
+    times = events["timestamp"]
+    came = pa.scalar(at, times.type) if isinstance(at, datetime) else pa.array(at, times.type)
+    ahead = pc.greater(times, pc.add(came, pa.scalar(tolerance, pa.duration("us"))))
+    return events.set_column(
+        events.schema.get_field_index("timestamp"), events.schema.field("timestamp"), pc.if_else(ahead, came, times)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     """A text column as small numbers: the position in ``values``, or -1 for absent."""

@@ -78,14 +78,15 @@ def time_line(result: TestResult) -> Iterator[str]:
 
 def _run(case: TestCase, tests: TestFile, rules: Rules, topics: Mapping[str, TopicConfig]) -> TestResult:
     start = tests.start
+    lateness = _LATENESS if tests.allowed_lateness is None else tests.allowed_lateness
     plan = Plan(
         start=start,
         end=start + case.ends_at(),
         every=tests.evaluate_every,
         bucket=tests.bucket,
-        arrivals=arrivals(case, topics, start=start, bucket=tests.bucket),
+        arrivals=arrivals(case, topics, start=start, bucket=tests.bucket, tolerance=lateness),
         allowed_lateness=tests.allowed_lateness or timedelta(0),
-        lateness=_LATENESS if tests.allowed_lateness is None else tests.allowed_lateness,
+        lateness=lateness,
         restarts=sorted(start + action.at for action in case.actions if action.restart),
         outages=[
             Outage(action.receiver_down, start + action.at, start + action.at + action.for_)

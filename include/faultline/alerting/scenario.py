@@ -14,7 +14,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from faultline.alerting.counts import count_events
+from faultline.alerting.counts import count_events, none_from_the_future
 from faultline.alerting.notation import parse_counts
 from faultline.alerting.testfile import EventInput, SeriesInput, TestCase
 from faultline.model import ErrorCount, Labels
@@ -36,12 +36,14 @@ class Arrival:
     count: ErrorCount
 
 
-def arrivals(case: TestCase, topics: Mapping[str, TopicConfig], *, start: datetime, bucket: timedelta) -> list[Arrival]:
-    """Everything the case logs, in the order in which it arrives."""
+def arrivals(
+    case: TestCase, topics: Mapping[str, TopicConfig], *, start: datetime, bucket: timedelta, tolerance: timedelta
+) -> list[Arrival]:
+    """Everything the case logs, in the order in which it arrives; ``tolerance`` is for clocks that are ahead."""
     found = [arrival for series in case.series for arrival in _series(series, start, bucket)]
     by_topic = sorted(case.events, key=attrgetter("topic"))
     for topic, events in groupby(by_topic, key=attrgetter("topic")):
-        found += _events(list(events), topics.get(topic, TopicConfig(name=topic)), start, bucket)
+        found += _events(list(events), topics.get(topic, TopicConfig(name=topic)), start, bucket, tolerance)
     return sorted(found, key=attrgetter("at"))
 
 
@@ -53,16 +55,19 @@ def _series(series: SeriesInput, start: datetime, bucket: timedelta) -> Iterator
             yield Arrival(at, ErrorCount(_EPOCH + (at - _EPOCH) // bucket * bucket, labels, value, at, at))
 
 
-def _events(events: Sequence[EventInput], topic: TopicConfig, start: datetime, bucket: timedelta) -> Iterator[Arrival]:
-    arrive = [event.at if event.arrives is None else event.arrives for event in events]
+def _events(
+    events: Sequence[EventInput], topic: TopicConfig, start: datetime, bucket: timedelta, tolerance: timedelta
+) -> Iterator[Arrival]:
+    arrive = [start + (event.at if event.arrives is None else event.arrives) for event in events]
     table = decode(_raw(events, start), topic, event_time_span=timedelta(days=7))
+    table = none_from_the_future(table, arrive, tolerance)
     order = [str(number) for number in range(len(events))]
     table = table.append_column(LABEL_PREFIX + _ARRIVAL, pa.array(order, pa.string()))
     marked = topic.model_copy(update={"count_labels": (*topic.count_labels, _ARRIVAL)})
     for count in count_events(table, marked, bucket=bucket):
         labels = dict(count.labels)
         number = int(labels.pop(_ARRIVAL))
-        yield Arrival(start + arrive[number], replace(count, labels=Labels(labels)))
+        yield Arrival(arrive[number], replace(count, labels=Labels(labels)))
 
 
 def _raw(events: Sequence[EventInput], start: datetime) -> pa.Table:

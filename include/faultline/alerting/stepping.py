@@ -106,6 +106,8 @@ class _Stepper:
         look = Look(self._touched.get(key), after, memory.watched.get(rule.alert), was_over)
         activity = survey(tally, rule, self._horizon, look)
         if going_on is not None:
+            if not self._horizon.has_closed(going_on.starts_at + self._horizon.bucket):
+                activity = activity._replace(over=True)  # a clock that was set back: it has not begun yet
             self._go_on(going_on, tally, activity)
             if key not in self._touched:
                 self._rest(going_on.episode, tally, activity)

@@ -107,7 +107,8 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
         end = max(look.touched + bucket, horizon.reviewed(width))
     if look.after is not None and look.after >= end:
         end += ((look.after - end) // bucket + 1) * bucket
-    while end <= horizon.last:
+    last = _last_to_look_at(tally, width, horizon)
+    while end <= last:
         if is_over(rule, tally, end, sight):
             first_over = first_over or end
             run_from = run_from if last_over == end - bucket else end
@@ -115,6 +116,14 @@ def survey(tally: Tally, rule: BaseRule, horizon: Horizon, look: Look = Look()) 
         end += bucket
     over = horizon.closed is None or (last_over is not None and last_over >= horizon.closed)
     return Activity(first_over, run_from, last_over, over)
+
+
+def _last_to_look_at(tally: Tally, width: timedelta, horizon: Horizon) -> datetime:
+    """The end of the last window that may be over: an open one has records. After a stop of days most have none."""
+    latest = tally.starts[-1] if tally.starts else tally.novel_at
+    if horizon.closed is None:
+        return horizon.last
+    return horizon.closed if latest is None else min(horizon.last, max(horizon.closed, latest + width))
 
 
 def ever_over(tally: Tally, rule: BaseRule, horizon: Horizon, end: datetime) -> bool:

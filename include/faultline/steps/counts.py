@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.adapters.database import Database
-from faultline.alerting.counts import complete_to, count_events
+from faultline.alerting.counts import complete_to, count_events, none_from_the_future
 from faultline.alerting.floods import flood_counts
 from faultline.alerting.windows import counts_from
 from faultline.archive.prefetch import prefetch
@@ -52,7 +52,7 @@ def count_topic(
     ranges = plan_counts(stored, held)
     idle = [each for each in ranges if not len(each)]
     # All at once, so that the watermark waits for the partitions that are still to be read.
-    settled = settled_partitions(settings, database, at)
+    settled = settled_at(settings, database, at)
     unseen = [OffsetRange(each.partition, each.start, each.start) for each in ranges if stored[each.partition] is None]
     if begun := sorted({*idle, *unseen}):
         database.record_counts(begun, [], {each.partition: at for each in idle}, at=at)
@@ -78,48 +78,40 @@ def count_topic(
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What the rules have judged for good: nothing of the partitions that happened before the time counts any more."""
+    """What does not count any more: all that happened before ``kept``, since when counts are kept, and of the
+    partitions what happened before ``judged``, which the rules have judged for good.
+    """
 
-    before: datetime
-    partitions: frozenset[TopicPartition]
-
-
-def settled_partitions(settings: Settings, database: Database, at: datetime) -> Settled | None:
-    """None while nothing has been evaluated. Of a partition that is not read so far yet, nothing is late."""
-    evaluated = database.evaluated(LEASE)
-    watermark = min(evaluated.watermark, at) if evaluated and evaluated.watermark else None
-    before = counts_from(watermark, settings.allowed_lateness, settings.count_bucket)
-    if before is None:
-        return None
-    read = (each for each in database.counted() if each.complete_to and each.complete_to > before)
-    return Settled(before, frozenset(each.partition for each in read))
+    kept: datetime
+    judged: datetime
+    partitions: frozenset[TopicPartition] = frozenset()
 
 
-def without_late(events: pa.Table, topic: str, settled: Settled | None) -> tuple[pa.Table, list[LateCount]]:
+def settled_at(settings: Settings, database: Database, at: datetime) -> Settled:
+    """Of a partition that is not read so far yet, nothing is late unless its counts would not be kept."""
+    kept, evaluated = at - settings.count_retention, database.evaluated(LEASE)
+    lateness = settings.allowed_lateness
+    watermark = min(evaluated.watermark, at - lateness) if evaluated and evaluated.watermark else None
+    judged = counts_from(watermark, lateness, settings.count_bucket)
+    if judged is None:
+        return Settled(kept, kept)
+    read = (each for each in database.counted() if each.complete_to and each.complete_to > judged)
+    return Settled(kept, judged, frozenset(each.partition for each in read))
+
+
+def without_late(events: pa.Table, topic: str, settled: Settled) -> tuple[pa.Table, list[LateCount]]:
     """The events that still count, and how many of each hour do not; the archive has them all."""
-    if settled is None:
-        return events, []
     times, numbers = events["timestamp"], [each.partition for each in settled.partitions if each.topic == topic]
     late = pc.and_(
-        pc.less(times, pa.scalar(settled.before, times.type)),
+        pc.less(times, pa.scalar(settled.judged, times.type)),
         pc.is_in(events["kafka_partition"], pa.array(numbers, events["kafka_partition"].type)),
     )
+    late = pc.or_(late, pc.less(times, pa.scalar(settled.kept, times.type)))
     if not pc.any(late).as_py():
         return events, []
     hours = pc.value_counts(pc.floor_temporal(times.filter(late), unit="hour")).to_pylist()
     found = [LateCount(topic, hour["values"].astimezone(UTC), hour["counts"]) for hour in hours]
     return events.filter(pc.invert(late)), found
-
-
-def none_from_the_future(events: pa.Table, at: datetime, tolerance: timedelta) -> pa.Table:
-    """Events whose time is more than ``tolerance`` after ``at`` happened at ``at``: their host's clock is ahead.
-
-    In a bucket that is still to come they would not be looked at until it does. The archive keeps the time they claim.
-    """
-    times = events["timestamp"]
-    ahead = pc.greater(times, pa.scalar(at + tolerance, times.type))
-    now = pc.if_else(ahead, pa.scalar(at, times.type), times)
-    return events.set_column(events.schema.get_field_index("timestamp"), events.schema.field("timestamp"), now)
 
 
 def plan_counts(

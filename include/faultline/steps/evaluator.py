@@ -1,6 +1,7 @@
 """What the alerting task remembers between evaluations: read once, then only what is new.
 
-Whatever goes wrong while an evaluation is recorded, the memory is made again from the database.
+Whatever goes wrong while an evaluation is recorded, and when the clock is set back, the memory is made again from the
+database.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Evaluator:
     mark: BatchMark = field(default_factory=BatchMark)
     _memory: Memory | None = None
     _topics: tuple[str, ...] = ()
+    _at: datetime | None = None
 
     def decide(self, rules: Rules, topics_file: TopicsFile, *, at: datetime) -> Evaluation:
         """One evaluation, not yet recorded; ``forget`` it when it could not be."""
@@ -39,8 +41,9 @@ class Evaluator:
         # The watermark first: it must not be ahead of the counts.
         counted = current_partitions(self.database.counted(), topics)
         watermark = self.database.watermark(counted, self.settings.allowed_lateness)
-        memory = self._memory
-        self._memory = None
+        set_back = self._at is not None and at < self._at - self.settings.count_bucket
+        memory = None if set_back else self._memory
+        self._memory, self._at = None, at
         if memory is None or memory.rules.hash != rules.hash or topics != self._topics:
             memory, new = self._restored(rules, topics, at, watermark)
             self._topics = topics
@@ -63,27 +66,28 @@ class Evaluator:
     ) -> tuple[Memory, list[ErrorCount]]:
         """The memory of the last evaluation that was recorded, and what is counted since."""
         last, lateness = self.database.evaluated(self.name), self.settings.allowed_lateness
-        since = last.watermark if last else None
+        # If the clock was ahead: what has not happened yet is not final.
+        since = min(last.watermark, at - lateness) if last and last.watermark else None
         earliest = min(time for time in (at, watermark, since) if time is not None)
-        start = earliest - lookback(rules, self.settings.count_bucket, lateness)
+        seen_from = earliest - lookback(rules, self.settings.count_bucket, lateness)
         watched = self.database.watched_rules()
         learners = [rule for rule in rules.rules.values() if isinstance(rule, NewTermRule)]
         unlearnt = [rule.terms_window_size for rule in learners if rule.alert not in watched]
-        start, end = min([start, *(at - size for size in unlearnt)]), at + self.settings.count_bucket
+        start = min([seen_from, *(at - size for size in unlearnt)])
         self.mark = self.database.batch_mark()
         known = last.mark if last and last.mark else self.mark
         memory = Memory.restore(
             rules,
             self.settings.count_bucket,
-            alerts=self.database.alerts(),
+            alerts=self.database.alerts(over_since=seen_from),
             since=since,
             watched=watched,
             terms=self.database.terms([rule.alert for rule in learners]),
-            counts=self.database.counts_between(topics, start, end, known),
+            counts=self.database.counts_between(topics, start, None, known),
             cold_until=at + lateness + self.settings.count_bucket if last is None else None,
             lateness=lateness,
         )
-        return memory, self.database.counts_between(topics, start, end, self.mark, after=known)
+        return memory, self.database.counts_between(topics, start, None, self.mark, after=known)
 
 
 def current_partitions(counted: Sequence[Counted], topics: Collection[str]) -> list[TopicPartition]:

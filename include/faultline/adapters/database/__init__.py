@@ -150,12 +150,12 @@ class Database:
         self,
         topics: Collection[str],
         start: datetime,
-        end: datetime,
+        end: datetime | None,
         mark: BatchMark | None = None,
         after: BatchMark | None = None,
     ) -> list[ErrorCount]:
-        """Counts of the buckets that start in ``[start, end)``, summed over everything recorded until the mark; with
-        ``after`` only what was recorded since that one.
+        """Counts of the buckets that start in ``[start, end)``, None for no end, summed over everything recorded until
+        the mark; with ``after`` only what was recorded since that one.
         """
         with reading(self._engine) as connection:
             return counting.counts_between(connection, topics, start, end, mark, after)
@@ -211,10 +211,12 @@ class Database:
         with reading(self._engine) as connection:
             return evaluating.evaluated(connection, name)
 
-    def alerts(self) -> list[Alert]:
-        """Exactly the alerts that the last recorded evaluation remembered, by episode."""
+    def alerts(self, *, over_since: datetime | None = None) -> list[Alert]:
+        """Exactly the alerts that the last recorded evaluation remembered, by episode; with ``over_since`` also those
+        that were resolved since.
+        """
         with reading(self._engine) as connection:
-            return evaluating.live_alerts(connection)
+            return evaluating.live_alerts(connection, over_since)
 
     def watched_rules(self) -> dict[str, datetime]:
         """Since when each rule is evaluated."""

@@ -146,7 +146,7 @@ def counts_between(
     connection: Connection,
     topics: Collection[str],
     start: datetime,
-    end: datetime,
+    end: datetime | None,
     mark: BatchMark | None = None,
     after: BatchMark | None = None,
 ) -> list[ErrorCount]:
@@ -157,6 +157,8 @@ def counts_between(
     known = true() if mark is None else _knows(mark)
     if after is not None:
         known = and_(known, not_(_knows(after)))
+    if end is not None:
+        known = and_(known, counts.c.bucket_start < end)
     group = [counts.c.bucket_start, counts.c.label_set, counts.c.fingerprint]
     ranked = (
         select(
@@ -173,7 +175,7 @@ def counts_between(
             .over(partition_by=group, order_by=[counts.c.first_ts, counts.c.sample_partition, counts.c.sample_offset])
             .label("rank"),
         )
-        .where(counts.c.topic.in_(topics), counts.c.bucket_start >= start, counts.c.bucket_start < end, known)
+        .where(counts.c.topic.in_(topics), counts.c.bucket_start >= start, known)
         .subquery()
     )
     rows = connection.execute(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from faultline.adapters.database import interventions, outbox
 from faultline.adapters.database.connect import AT_ONCE, batched, upsert
@@ -24,7 +24,7 @@ from faultline.adapters.database.tables import (
 )
 from faultline.alerting.alerts import Alert, Evaluation, Suppression, Term
 from faultline.errors import Superseded
-from faultline.model import AlertKey, Labels, Transition
+from faultline.model import AlertKey, AlertState, Labels, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,13 @@ def evaluated(connection: Connection, name: str) -> Evaluated | None:
     return Evaluated(row.evaluated_at, row.watermark, row.rules_hash, mark)
 
 
-def live_alerts(connection: Connection) -> list[Alert]:
-    """Exactly the alerts that the last recorded evaluation remembered."""
-    bodies = connection.scalars(select(alerts.c.body).where(alerts.c.live).order_by(alerts.c.episode))
+def live_alerts(connection: Connection, over_since: datetime | None) -> list[Alert]:
+    """Exactly the alerts that the last recorded evaluation remembered, and those that were resolved since."""
+    chosen: ColumnElement[bool] = alerts.c.live
+    if over_since is not None:
+        resolved = and_(alerts.c.over_at >= over_since, alerts.c.state == AlertState.RESOLVED.value)
+        chosen = or_(chosen, resolved)
+    bodies = connection.scalars(select(alerts.c.body).where(chosen).order_by(alerts.c.episode))
     return [ALERT.validate_json(body) for body in bodies]
 
 
