@@ -94,3 +94,4 @@ def test_what_is_seen_is_of_the_label_sets_asked_for(database: Database) -> None
     frequent, new = database.seen(later, sets_of(database, service="web"))
     assert [(each.fingerprint, each.count) for each in frequent] == [("a", 4)]
     assert [each.fingerprint for each in new] == ["a"]
+    assert [each.count for each in database.seen(later, fingerprint="b")[0]] == [2]

@@ -450,11 +450,11 @@ class Database:
             return trends.sums(connection, interval, width, sets, fingerprint=fingerprint, apart=apart)
 
     def seen(
-        self, interval: Interval, sets: Collection[str] | None = None, limit: int = 20
+        self, interval: Interval, sets: Collection[str] | None = None, limit: int = 20, *, fingerprint: str = ""
     ) -> tuple[list[Seen], list[Seen]]:
         """The most frequent fingerprints of the interval, and those that no count before it has, latest first."""
         with reading(self._engine) as connection:
-            return trends.seen(connection, interval, sets, limit)
+            return trends.seen(connection, interval, sets, limit, fingerprint=fingerprint)
 
     # What was.
 

@@ -88,7 +88,7 @@ def sums(
         which = case((counts.c.fingerprint.in_(apart), counts.c.fingerprint))
     chosen = (
         select(step, counts.c.label_set, which.label("apart"), func.sum(counts.c.count))
-        .where(_within(interval), _among(sets), counts.c.fingerprint == fingerprint if fingerprint else true())
+        .where(_within(interval), _among(sets), _only(fingerprint))
         .group_by(step, counts.c.label_set, *([literal_column("apart")] if apart else []))
         .order_by(step)
     )
@@ -100,7 +100,7 @@ def sums(
 
 
 def seen(
-    connection: Connection, interval: Interval, sets: Collection[str] | None, limit: int
+    connection: Connection, interval: Interval, sets: Collection[str] | None, limit: int, *, fingerprint: str = ""
 ) -> tuple[list[Seen], list[Seen]]:
     """The most frequent fingerprints of the interval, and those that no count before it has, latest first.
 
@@ -115,7 +115,7 @@ def seen(
             func.min(counts.c.bucket_start).label("first"),
             func.max(counts.c.bucket_start).label("last"),
         )
-        .where(_within(interval), _among(sets))
+        .where(_within(interval), _among(sets), _only(fingerprint))
         .group_by(counts.c.fingerprint)
         .cte("found")
     )
@@ -147,6 +147,10 @@ def _within(interval: Interval) -> ColumnElement[bool]:
 
 def _among(sets: Collection[str] | None) -> ColumnElement[bool]:
     return true() if sets is None else counts.c.label_set.in_(sets)
+
+
+def _only(fingerprint: str) -> ColumnElement[bool]:
+    return counts.c.fingerprint == fingerprint if fingerprint else true()
 
 
 def _seconds(width: timedelta) -> int:

@@ -41,9 +41,12 @@ def _environment() -> Environment:
         exact=one_line,
         sample=sample,
         number=number,
+        measured=measured,
         span=span,
+        duration=format_duration,
         clock=clock,
         precise=precise,
+        hour=hour,
         machine_time=datetime.isoformat,
     )
     return environment
@@ -64,6 +67,13 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def measured(value: float, percent: bool = False) -> str:
+    """A number of records, or a share of them; a dot for none, so that what there is stands out."""
+    if not value:
+        return "·"
+    return f"{value:.1f}%" if percent else f"{value:,.0f}"
+
+
 def span(value: timedelta) -> str:
     """A length of time in its two largest units, such as ``2h5m``: nobody reads the seconds of a day."""
     whole = timedelta(seconds=max(int(value.total_seconds()), 0))
@@ -81,3 +91,8 @@ def clock(at: datetime) -> str:
 def precise(at: datetime) -> str:
     """The moment in UTC, to the millisecond."""
     return f"{clock(at)}.{at.microsecond // 1000:03}"
+
+
+def hour(at: datetime) -> str:
+    """The time of day in UTC, to the second."""
+    return f"{at:%H:%M:%S}"
