@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from math import sin
 from pathlib import Path
 
 from playwright.sync_api import FrameLocator, Page
@@ -25,7 +27,7 @@ from dev.postgres import Postgres
 from dev.programs import wait_until
 from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
-from faultline.model import Ack, OffsetRange, TopicPartition
+from faultline.model import Ack, ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.records.decode import decode
 from faultline.testing.records import raw_table
 from faultline.topicfile import TopicConfig
@@ -34,6 +36,12 @@ FOLDER = ROOT / "docs" / "screenshots"
 THEMES = ("light", "dark")
 _WINDOW = (1280, 800)
 _TOPIC = "app-logs"
+_USUAL = (
+    ("payments", "ERROR", 90, "card of payment 20418 has expired"),
+    ("checkout", "WARNING", 220, "cart 5311 is empty since it was opened"),
+    ("search", "ERROR", 140, "query 88213 took longer than 2,000 ms and was ended"),
+    ("mail", "WARNING", 60, "to customer 3391: tried again after 451 greylisted"),
+)
 _LOST, _TAKEN = "was lost: payments answered 503 Service Unavailable", "is on its way"
 
 
@@ -63,8 +71,14 @@ def _wait_for_bars(frame: FrameLocator) -> None:
     frame.get_by_role("link", name="CheckoutFailed").wait_for()
 
 
+def _wait_for_chart(frame: FrameLocator) -> None:
+    frame.locator(".chart .plot").first.wait_for()
+
+
 SHOTS = (
     Shot("now", "now", _open_effects),
+    Shot("errors", "errors?level=ERROR&level=WARNING", _wait_for_chart),
+    Shot("errors-rule", "errors?rule=CheckoutFailed&since=10m", _wait_for_chart),
     Shot("search", "search?q=level%3E%3DERROR+order&since=30m", _wait_for_records),
     Shot("history", "history?since=6m", _wait_for_bars),
     Shot("silence", "silence?matchers=environment%3D%22prod%22", _wait_for_preview),
@@ -122,11 +136,27 @@ def _outage(url: str) -> None:
     now = datetime.now(UTC)
     with Database(url) as database:
         database.migrate()
-        incident = Incident(database, now - timedelta(minutes=4))
+        began = now - timedelta(minutes=4)
+        database.record_counts([OffsetRange(TopicPartition(_TOPIC, "of-the-day-before", 0), 0, 1)], _usual(began))
+        incident = Incident(database, began)
         incident.go_on(now - timedelta(minutes=1))
         root = next(alert for alert in database.alerts() if alert.key.rule == "DbDown")
         database.add_ack(Ack(root.episode, "alice", now, "failing over to db-2"))
         incident.go_on(now)
+
+
+def _usual(until: datetime) -> list[ErrorCount]:
+    """What failed in the shop in the hours before, as it does on any day."""
+    day = until.replace(minute=until.minute // 5 * 5, second=0, microsecond=0)
+    found = []
+    for ago, (service, level, most, text) in product(range(5, 24 * 60, 5), _USUAL):
+        number = int(most * (1 + sin(ago / 97 + most)) / 2 + ago * 7919 % 15)
+        labels = {"topic": _TOPIC, "service": service, "environment": "prod", "level": level}
+        at = day - timedelta(minutes=ago)
+        if number:
+            fingerprint = f"v1:{text.encode().hex()[:12]}"
+            found.append(ErrorCount(at, Labels(labels), number, at, at, fingerprint=fingerprint, sample=text))
+    return found
 
 
 def _archive(url: str) -> None:

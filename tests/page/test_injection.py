@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +15,8 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import MuteReason, Sample
 from faultline.alerting.silences import Silence
 from faultline.model import Ack, AlertKey, AlertState, Labels
+from faultline.page.views.errors import By
+from tests.contracts.values import count, span
 from tests.page.conftest import AT
 from tests.page.test_now import MINUTE, effect, firing, message
 
@@ -37,7 +40,7 @@ ALLOWED = {"html", "head", "meta", "title", "link", "script", "body", "a", "head
 ALLOWED |= {"h1", "h2", "h3", "h4", "small", "form", "fieldset", "legend", "label", "input", "b", "select", "option"}
 ALLOWED |= {"button", "p", "span", "em", "strong", "dl", "dt", "dd", "time", "pre", "code", "details", "summary", "ul"}
 ALLOWED |= {"li", "article", "section", "textarea", "datalist", "ol", "mark", "progress", "figure", "figcaption"}
-ALLOWED |= {"svg", "rect", "line", "circle", "text", "g", "table", "thead", "tbody", "tr", "th", "td"}
+ALLOWED |= {"svg", "rect", "line", "circle", "text", "g", "meter", "table", "thead", "tbody", "tr", "th", "td"}
 Remember = Callable[..., None]
 
 
@@ -58,7 +61,7 @@ class Page(HTMLParser):
             self.text += data
 
 
-def assert_harmless(html: str) -> Page:
+def assert_harmless(html: str, *, charts: bool = False) -> Page:
     """No element but ours, no handler, no script but ours, and no address that leads elsewhere."""
     page = Page(html)
     assert {tag for tag, _ in page.elements} <= ALLOWED
@@ -68,7 +71,7 @@ def assert_harmless(html: str) -> Page:
             ours = ("/faultline/", "#", "https://wiki.example/")
             assert name not in attributes or (attributes[name] or "").startswith(ours), attributes
     scripts = [attributes for tag, attributes in page.elements if tag == "script"]
-    assert len(scripts) <= 1
+    assert sum(attributes.get("type") != "application/json" for attributes in scripts) <= 1 + charts
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff\x00\x1b]", page.text)
     return page
 
@@ -110,6 +113,19 @@ def test_no_part_of_an_address_becomes_markup(client: TestClient, text: str) -> 
     assert_harmless(client.get("/history/episode", params={"id": text}).text)
     for name in ("episode", "matchers", "lasts", "lang"):
         assert_harmless(client.get("/silence", params={name: text}).text)
+
+
+@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
+def test_nothing_that_was_counted_becomes_markup(client: TestClient, database: Database, text: str) -> None:
+    labels = Labels(dict.fromkeys(("service", "environment", "topic", "host", "exception_type"), text), level="ERROR")
+    counted = replace(count(7, sample=text), labels=labels, fingerprint=text)
+    other = replace(counted, labels=Labels(topic="app-logs", level="ERROR", service="web"))
+    database.record_counts([span(0, 1)], [counted, other])
+    for by in get_args(By):
+        page = assert_harmless(client.get("/errors", params={"by": by}).text, charts=True)
+        assert "14 records" in " ".join(page.text.split())
+    for name in ("since", "until", "level", "service", "environment", "topic", "fingerprint", "by", "rule", "lang"):
+        assert_harmless(client.get("/errors", params={name: text}).text, charts=True)
 
 
 def test_a_path_that_is_not_there_is_not_repeated_as_markup(client: TestClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi.testclient import TestClient
@@ -17,6 +17,7 @@ from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, NotificationKind
 from faultline.page.texts import LANGUAGES, choose_language, texts_of
 from faultline.page.views import VIEWS
+from faultline.page.views.errors import By
 
 TEMPLATES = sorted(Path(faultline.page.templates.__path__[0]).glob("*.j2"))
 USED = sorted({key for file in TEMPLATES for key in re.findall(r"""\bt\("([a-z_.]+[a-z_])"[,)]""", file.read_text())})
@@ -33,6 +34,9 @@ MADE = [
     *(f"history.outcomes.{outcome.replace(' ', '_')}" for outcome in SuppressionOutcome),
     *(f"history.kinds.{kind}" for kind in NotificationKind),
     *(f"history.sent.{state}" for state in OutboxState),
+    *(f"errors.bys.{by}" for by in get_args(By)),
+    *(f"errors.{name}" for name in ("service", "environment", "topic", "rule")),
+    *(f"errors.any_{name}" for name in ("service", "environment", "topic")),
     *(f"search.ended.{ended}" for ended in ("silent", "long", "failed")),
 ]
 

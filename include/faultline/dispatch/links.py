@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from faultline.alerting.matchers import Matcher
 from faultline.model import Notification, NotificationKind
 
 # Columns of the archive that labels are named by, and those that name one record; the words of the query language.
@@ -48,6 +49,15 @@ def query_of(fields: Mapping[str, object]) -> str:
     return " ".join(f"{name}={_value(str(fields[name]))}" for name in _COLUMNS if name in fields)
 
 
+def query_of_matchers(matchers: Iterable[Matcher]) -> str:
+    """The query for records that meet them; what is no column of the archive, or is to be absent, is left out."""
+    return " ".join(
+        f"{each.name}{each.operator}{_pattern(each.value) if '~' in each.operator else _value(each.value)}"
+        for each in matchers
+        if each.name in _COLUMNS and each.value
+    )
+
+
 def command(query: str, since: str, until: str, topics: Sequence[str]) -> str:
     """``faultline search`` with these words, to be pasted into a shell."""
     ends = [word for name, value in (("--since", since), ("--until", until)) if value for word in (name, value)]
@@ -64,6 +74,11 @@ def _plain(value: str) -> bool:
 def _value(text: str) -> str:
     """The value in the query language."""
     return text if _BARE.fullmatch(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _pattern(text: str) -> str:
+    """The regular expression in the query language, where it need not be of the whole value."""
+    return '"^(?:' + text.replace('"', "\\x22") + ')$"'
 
 
 def instant(at: datetime) -> str:

@@ -51,6 +51,38 @@ function draw(figure) {
   const buttons = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"];
   const options = { displaylogo: false, responsive: true, modeBarButtons: [buttons] };
   window.Plotly.react(figure, data, { ...common, ...layout, ...merged }, options);
+  if (!followed.has(figure)) follow(figure);
+}
+
+// A chart may lead on: data-zoom names the parameters for the start and the end of what is drawn across, data-open is an
+// address that gets those of the point that is clicked, which stands for so many seconds before it and after it.
+const followed = new WeakSet();
+const utc = (text) => new Date(`${text.replace(" ", "T")}Z`);
+const asked = (date) => date.toISOString().slice(0, 19);
+
+function go(address, start, end, names = "since until") {
+  const to = new URL(address, location.href);
+  const [since, until] = names.split(" ");
+  to.searchParams.set(since, asked(start));
+  to.searchParams.set(until, asked(end));
+  location.assign(to);
+}
+
+function follow(figure) {
+  followed.add(figure);
+  const { zoom, open, before, after } = figure.dataset;
+  if (zoom) {
+    figure.on("plotly_relayout", (change) => {
+      const [start, end] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (start && end) go(location.href, utc(start), new Date(Math.ceil(utc(end) / 1000) * 1000), zoom);
+    });
+  }
+  if (open) {
+    figure.on("plotly_click", ({ points }) => {
+      const at = utc(points[0].x).getTime();
+      go(open, new Date(at - before * 1000), new Date(at + after * 1000));
+    });
+  }
 }
 
 // What a person has opened, typed, selected or scrolled to stays as it is.

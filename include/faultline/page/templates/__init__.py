@@ -46,7 +46,6 @@ def _environment() -> Environment:
         duration=format_duration,
         clock=clock,
         precise=precise,
-        hour=hour,
         machine_time=datetime.isoformat,
     )
     return environment
@@ -91,8 +90,3 @@ def clock(at: datetime) -> str:
 def precise(at: datetime) -> str:
     """The moment in UTC, to the millisecond."""
     return f"{clock(at)}.{at.microsecond // 1000:03}"
-
-
-def hour(at: datetime) -> str:
-    """The time of day in UTC, to the second."""
-    return f"{at:%H:%M:%S}"

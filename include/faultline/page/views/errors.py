@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Response
@@ -12,11 +13,10 @@ from fastapi import APIRouter, Query, Response
 from faultline.adapters.database import Seen
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.tallies import target_of
-from faultline.dispatch.links import command_for, query_for, time_for
-from faultline.durations import parse_when
+from faultline.dispatch.links import command, instant, query_of, query_of_matchers
 from faultline.model import Interval, Labels
 from faultline.page.asked import Asked, AskedNow
-from faultline.page.charts import bars, lines
+from faultline.page.charts import HUES, bars, lines, stack_colour
 from faultline.page.figures import (
     SERIES,
     STEPS,
@@ -30,6 +30,7 @@ from faultline.page.figures import (
     windows_of,
 )
 from faultline.page.in_force import rules_in_force
+from faultline.page.spans import read_span
 from faultline.steps.alerts import LEASE
 
 NAME = "errors"
@@ -38,9 +39,8 @@ router = APIRouter()
 # More rows of counts than these are not summed while somebody waits: the page shows the newest and says so.
 MOST = 60_000
 LISTED = 20
-_LABEL_SETS = 20_000
-SPANS = ("15m", "1h", "6h", "24h", "7d")
-_SPAN = timedelta(hours=6)
+LABEL_SETS = 20_000
+DEFAULT_SINCE = "6h"
 LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _ERRORS = ("CRITICAL", "ERROR")
 
@@ -52,7 +52,7 @@ Known = Mapping[str, Labels]
 class Filter:
     """Which records are meant; what is empty asks for nothing."""
 
-    levels: tuple[str, ...] = ()
+    levels: tuple[str, ...]
     service: str = ""
     environment: str = ""
     topic: str = ""
@@ -67,12 +67,12 @@ class Filter:
     def admits(self, labels: Mapping[str, str]) -> bool:
         """Whether records with these labels are; a label set does not know fingerprints."""
         wanted = {name: value for name, value in self.labels.items() if name != "fingerprint"}
-        return wanted.items() <= labels.items() and (not self.levels or labels.get("level") in self.levels)
+        return wanted.items() <= labels.items() and labels.get("level") in self.levels
 
     def query(self, more: Mapping[str, str]) -> str:
         """These records, and of them those with more labels, as a search asks for them."""
-        levels = "" if "level" in more else _query_for_levels(self.levels)
-        return " ".join(part for part in (levels, query_for({**self.labels, **more})) if part)
+        levels = "" if "level" in more else _query_of_levels(self.levels)
+        return " ".join(filter(None, (levels, query_of({**self.labels, **more}))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +84,67 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure as the page shows it: the chart, a name and the records for each series."""
+class Behind:
+    """The way from numbers to their records: ``query`` asks for those that have the labels too."""
 
+    asked: Asked
+    interval: Interval
+    query: Callable[[Mapping[str, str]], str]
+    topics: tuple[str, ...]
+
+    def records(self, labels: Mapping[str, str]) -> Records:
+        """Those with these labels."""
+        query, topics = self.query(labels), self._topics(labels)
+        since, until = instant(self.interval.start), instant(self.interval.end)
+        address = self.asked.url("/search", {"q": query, "since": since, "until": until, "topic": topics})
+        typed = command(query, since, until, topics)
+        return Records(address, typed if typed.isprintable() else "")
+
+    @property
+    def at_any_time(self) -> str:
+        """The address of all of them, to which a time is still to be added."""
+        return self.asked.url("/search", {"q": self.query({}), "topic": self.topics})
+
+    def _topics(self, labels: Mapping[str, str]) -> list[str]:
+        return [labels["topic"]] if labels.get("topic") else [*self.topics]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A series in words: its name, its colour, how many or how high, and its records."""
+
+    name: str
+    colour: str
+    amount: float
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fingerprint and its records."""
+
+    seen: Seen
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was found of a time. A point of the chart stands for the time from ``before`` it to ``after`` it."""
+
+    behind: Behind
     figure: Figure
-    chart: dict[str, Any]
-    names: tuple[str, ...]
-    records: tuple[Records, ...]
+    chart: Mapping[str, Any]
+    lines: Sequence[Line]
+    before: timedelta
+    after: timedelta
+    frequent: Sequence[Finding]
+    new: Sequence[Finding]
 
 
 @router.get("/errors")
 def errors(
     asked: AskedNow,
-    since: str = "6h",
+    since: str = "",
     until: str = "",
     level: Annotated[list[str] | None, Query()] = None,
     service: str = "",
@@ -107,78 +155,82 @@ def errors(
     rule: str = "",
 ) -> Response:
     """The counts of a time: a chart, and lists of fingerprints."""
-    interval, fault = _read_interval(since, until, asked.at)
-    reached = asked.database.reach(interval, MOST)
-    known = asked.database.known_labels(_LABEL_SETS)
+    interval, fault = read_span(since.strip(), until.strip(), DEFAULT_SINCE, asked.at.replace(microsecond=0))
+    known = asked.database.known_labels(LABEL_SETS)
     rules = rules_in_force(asked.database, asked.database.evaluated(LEASE))
     chosen = rules.rules.get(rule) if rules else None
-    wanted = Filter() if chosen else Filter(_in_order(level or _ERRORS), service, environment, topic, fingerprint)
-    sets = [id for id, labels in known.items() if _is_meant(labels, wanted, chosen)]
-    frequent, new = asked.database.seen(reached, sets, LISTED, fingerprint=wanted.fingerprint)
-    drawn = (
-        _against(asked, chosen, reached, known, sets)
-        if chosen
-        else _over_time(asked, wanted, by, reached, known, sets, frequent)
-    )
-    same = {"since": since if since != "6h" else "", "until": until, "by": by if by != "service" else "", "rule": rule}
+    wanted = Filter(_in_order(level or _ERRORS), service, environment, topic, fingerprint)
+    reached = asked.database.reach(interval, MOST)
+    seen = _of_rule(asked, chosen, reached, known) if chosen else _of_filter(asked, wanted, by, reached, known)
+    query = {"since": since, "until": until, "by": by if by != "service" else "", "rule": rule}
     return asked.render(
         "errors.html.j2",
         charts=True,
-        query={**same, "level": [*(level or ())], **wanted.labels},
+        query={**query, "level": [*(level or ())], **wanted.labels},
+        default_since=DEFAULT_SINCE,
         wanted=wanted,
         by=by,
-        since=since,
-        until=until,
         fault=fault,
-        drawn=drawn,
-        rows=_table(drawn.figure),
-        interval=reached,
-        cut=time_for(reached.start) if reached != interval else "",
-        begin=time_for(interval.start),
-        frequent=[(each, _records(asked, wanted, reached, _labels_of(each))) for each in frequent],
-        new=[(each, _records(asked, wanted, reached, _labels_of(each))) for each in new],
+        shown=seen,
+        rows=_table(seen.figure),
+        cut=instant(seen.behind.interval.start) if seen.behind.interval.start > interval.start else "",
+        begin=instant(interval.start),
         choices={name: _values(known, name) for name in ("service", "environment", "topic")},
         rules=sorted(rules.rules) if rules else [],
         rule=chosen,
         levels=LEVELS,
-        spans=SPANS,
         bys=get_args(By),
-        ever=bool(known),
+        label_sets=len(known),
+        most_label_sets=LABEL_SETS,
     )
 
 
-def _read_interval(since: str, until: str, now: datetime) -> tuple[Interval, str]:
-    """The time asked for; where that cannot be read, the usual one and what is wrong."""
-    try:
-        interval = Interval(parse_when(since, now), parse_when(until, now) if until else now)
-        if interval.start == interval.end:
-            raise ValueError("an interval ends where it starts")
-    except (ValueError, OverflowError) as error:
-        return Interval(now - _SPAN, now), str(error)
-    return interval, ""
-
-
-def _is_meant(labels: Labels, wanted: Filter, rule: BaseRule | None) -> bool:
-    """Whether records of a label set may be meant. What a rule says of fingerprints is not asked yet."""
-    if rule is None:
-        return wanted.admits(labels)
-    return tells_fingerprints(rule) or target_of(rule, labels) is not None
-
-
-def _over_time(
-    asked: Asked,
-    wanted: Filter,
-    by: By,
-    interval: Interval,
-    known: Known,
-    sets: Sequence[str],
-    frequent: Sequence[Seen],
-) -> Drawn:
-    """Records by the values of a label."""
-    width = step_width(interval, asked.settings.count_bucket)
+def _of_filter(asked: Asked, wanted: Filter, by: By, interval: Interval, known: Known) -> Shown:
+    """Records by the values of a label, as stacked bars."""
+    behind = Behind(asked, interval, wanted.query, (wanted.topic,) if wanted.topic else ())
+    sets = [id for id, labels in known.items() if wanted.admits(labels)]
+    frequent, new = asked.database.seen(interval, sets, LISTED, fingerprint=wanted.fingerprint)
     apart = [each.fingerprint for each in frequent[:SERIES]] if by == "fingerprint" else ()
+    width = step_width(interval, asked.settings.count_bucket)
     sums = asked.database.sums(interval, width, sets, fingerprint=wanted.fingerprint, apart=apart)
     figure = stack(sums, known, by, starts_of(interval, width), width)
+    colours = [stack_colour(number, each, levels=by == "level") for number, each in enumerate(figure.series)]
+    names = _names(asked, figure, frequent)
+    described = _lines(figure, names, colours, [each.total for each in figure.series], behind)
+    chart, half = bars(figure, names, colours), width / 2
+    return Shown(behind, figure, chart, described, half, half, _findings(frequent, behind), _findings(new, behind))
+
+
+def _of_rule(asked: Asked, rule: BaseRule, interval: Interval, known: Known) -> Shown:
+    """What a rule measures, a line for each alert, against its threshold."""
+    windows = windows_of(rule, interval, asked.settings.count_bucket)
+    behind = Behind(asked, windows.interval, partial(_query_of_rule, rule), rule.topics)
+    by_fingerprint = tells_fingerprints(rule)
+    # What the rule says of fingerprints no label set can tell.
+    sets = [id for id, labels in known.items() if by_fingerprint or target_of(rule, labels)]
+    sums = asked.database.sums(windows.counted, windows.width, sets, apart=by_fingerprint)
+    figure = measure(windows, sums, known)
+    frequent, new = asked.database.seen(windows.interval, sets, LISTED)
+    names, colours = [each.name or rule.alert for each in figure.series], HUES[: len(figure.series)]
+    described = _lines(figure, names, colours, [max(each.values, default=0) for each in figure.series], behind)
+    chart = lines(figure, names, colours, asked.texts("errors.threshold"))
+    found = _findings(frequent, behind), _findings(new, behind)
+    return Shown(behind, figure, chart, described, windows.span * windows.width, timedelta(0), *found)
+
+
+def _lines(
+    figure: Figure, names: Sequence[str], colours: Sequence[str], amounts: Sequence[float], behind: Behind
+) -> list[Line]:
+    described = zip(names, colours, amounts, figure.series, strict=True)
+    return [Line(name, colour, amount, behind.records(each.labels)) for name, colour, amount, each in described]
+
+
+def _findings(seen: Sequence[Seen], behind: Behind) -> list[Finding]:
+    return [Finding(each, behind.records({"fingerprint": each.fingerprint})) for each in seen]
+
+
+def _names(asked: Asked, figure: Figure, frequent: Sequence[Seen]) -> list[str]:
+    """What each series is called: a fingerprint by its sample."""
     samples = {each.fingerprint: each.sample for each in frequent}
 
     def name(series: Series) -> str:
@@ -186,36 +238,13 @@ def _over_time(
             return asked.texts("errors.others")
         return samples.get(series.name) or series.name or asked.texts("errors.none")
 
-    records = tuple(_records(asked, wanted, interval, series.labels) for series in figure.series)
-    names = tuple(map(name, figure.series))
-    return Drawn(figure, bars(figure, names, levels=by == "level"), names, records)
-
-
-def _against(asked: Asked, rule: BaseRule, interval: Interval, known: Known, sets: Sequence[str]) -> Drawn:
-    """What a rule measures, against its threshold."""
-    windows = windows_of(rule, interval, asked.settings.count_bucket)
-    sums = asked.database.sums(windows.counted, windows.width, sets, apart=tells_fingerprints(rule))
-    figure = measure(windows, sums, known)
-    names = tuple(series.name for series in figure.series)
-    records = tuple(_records(asked, Filter(), windows.interval, series.labels) for series in figure.series)
-    return Drawn(figure, lines(figure, names, rule.threshold), names, records)
-
-
-def _records(asked: Asked, wanted: Filter, interval: Interval, labels: Mapping[str, str]) -> Records:
-    query, topic = wanted.query(labels), labels.get("topic") or wanted.topic
-    since, until = interval.start, interval.end
-    address = asked.url("/search", {"q": query, "since": time_for(since), "until": time_for(until), "topic": topic})
-    return Records(address, command_for(query, since, until, topic))
+    return [*map(name, figure.series)]
 
 
 def _table(figure: Figure) -> list[tuple[datetime, tuple[float, ...]]]:
     """The newest steps that have anything, newest first, with a value for each series."""
     rows = [(start, tuple(each.values[n] for each in figure.series)) for n, start in enumerate(figure.starts)]
     return [row for row in reversed(rows) if any(row[1])][:STEPS]
-
-
-def _labels_of(seen: Seen) -> dict[str, str]:
-    return {"fingerprint": seen.fingerprint}
 
 
 def _in_order(levels: Sequence[str]) -> tuple[str, ...]:
@@ -228,9 +257,14 @@ def _values(known: Known, name: str) -> list[str]:
     return sorted({labels[name] for labels in known.values() if name in labels})
 
 
-def _query_for_levels(levels: Sequence[str]) -> str:
+def _query_of_levels(levels: Sequence[str]) -> str:
     if not levels:
         return ""
     if (*levels,) == LEVELS[: len(levels)]:
         return f"level>={levels[-1]}"
-    return f"({' or '.join(query_for({'level': level}) for level in levels)})"
+    each = [query_of({"level": level}) for level in levels]
+    return each[0] if len(each) == 1 else f"({' or '.join(each)})"
+
+
+def _query_of_rule(rule: BaseRule, more: Mapping[str, str]) -> str:
+    return " ".join(filter(None, (query_of_matchers(rule.parsed_matchers), query_of(more))))

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from faultline.adapters.database import Outline
 from faultline.dispatch.delivery import OutboxState
-from faultline.durations import parse_when
 from faultline.model import AlertState, Interval
 from faultline.page.asked import AskedNow
 from faultline.page.lanes import Bar, bar, ticks
 from faultline.page.rows import below
+from faultline.page.spans import read_span
 from faultline.page.trees import Filter, Tree, count_all, plant, prune
 from faultline.page.views import episode
 
@@ -45,14 +45,7 @@ class Past:
 
     def span(self, now: datetime) -> tuple[Interval, str]:
         """From when to when, and what is wrong with how it is written; then it is the day before now."""
-        try:
-            start, end = (parse_when(text, now) if text else None for text in (self.since, self.until))
-            fault = ""
-        except ValueError as error:
-            start = end = None
-            fault = str(error)
-        end = end or now
-        return Interval(min(start or parse_when(DEFAULT_SINCE, now), end), end), fault
+        return read_span(self.since, self.until, DEFAULT_SINCE, now, future=True)
 
     @property
     def query(self) -> dict[str, Any]:
