@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("alerts", "archive", "backtest", "compaction", "counts", "dags", "dispatch", "handler", "page", "search")
+NAMES = (
+    "alerts",
+    "archive",
+    "backtest",
+    "compaction",
+    "counts",
+    "dags",
+    "dispatch",
+    "handler",
+    "indexes",
+    "page",
+    "search",
+)
 
 
 def main() -> int:

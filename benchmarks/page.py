@@ -25,6 +25,7 @@ from dev.paths import profile_folder
 from dev.ports import free_ports
 from faultline.adapters.database import Database
 from faultline.alerting.alerts import Alert, Cause, Evaluation, MuteReason, Sample, Suppression
+from faultline.alerting.rules import load_rules
 from faultline.alerting.silences import Silence
 from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind, utc_now
 from faultline.page.access import Access
@@ -36,6 +37,14 @@ from tests.servers import PostgresServer, running
 ALERTS, COUNTS = 10_000, 1_000_000
 ROUNDS = 15
 SECOND = timedelta(seconds=1)
+_RULES = """
+groups:
+- name: bench
+  rules: [{alert: Many, matchers: ['level="ERROR"'], query_key: [service], num_events: 50, timeframe: 5m}]
+route: {receiver: ops}
+receivers: [{name: ops}]
+"""
+_RULES_FILE = profile_folder("bench-page") / "rules.yaml"
 _TEXT = "order 77120 of cart 5311 was lost: payments answered 503 Service Unavailable after 2,000 ms; " * 3
 
 
@@ -76,6 +85,12 @@ def _views(episode: str) -> list[tuple[str, str]]:
         ("history, what was kept back", "/history/suppressed"),
         ("history, messages", "/history/messages"),
         ("history, one episode explained", f"/history/episode?id={episode}"),
+        ("errors, 6 hours", "/errors"),
+        ("errors, a day", "/errors?since=24h"),
+        ("errors, an hour by fingerprint", "/errors?since=1h&by=fingerprint"),
+        ("errors, a day of one service", "/errors?since=24h&service=service-7"),
+        ("errors, a day of one fingerprint", "/errors?since=24h&fingerprint=v1%3A7"),
+        ("errors, a day against a rule", "/errors?since=24h&rule=Many"),
         ("a file", "/static/page.css"),
     ]
 
@@ -84,7 +99,9 @@ def _ask(url: str, path: str) -> tuple[float, int]:
     """The median of some requests in milliseconds, and the size of the answer."""
     access = Access(user=Person, read=_anyone, edit=_anyone, secret="bench")
     took = []
-    with TestClient(build_app(access, lambda: Settings(database_url=url)), base_url="http://bench") as client:
+    with TestClient(
+        build_app(access, lambda: Settings(database_url=url, rules_file=_RULES_FILE)), base_url="http://bench"
+    ) as client:
         client.get(path)
         for _ in range(ROUNDS):
             begun = time.perf_counter()
@@ -112,9 +129,11 @@ def _fill(url: str) -> str:
         if alert.state is AlertState.SUPPRESSED
     ]
     over = tuple(alert.episode for alert in alerts if alert.state is AlertState.RESOLVED)
-    evaluation = Evaluation(now, now, "0" * 16, (root, *alerts), (), tuple(messages), tuple(kept), over)
+    rules = load_rules(_RULES)
+    evaluation = Evaluation(now, now, rules.hash, (root, *alerts), (), tuple(messages), tuple(kept), over)
     matchers = ('alertname=~"Effect.*"',)
     with Database(url) as database:
+        database.record_rules(str(_RULES_FILE), _RULES, rules.hash, (), now)
         database.record_evaluation(database.acquire_lease(LEASE, "bench"), evaluation)
         until = now + 3600 * SECOND
         database.add_silence(Silence(matchers=matchers, starts_at=now - SECOND, ends_at=until, comment="bench"))
@@ -166,7 +185,8 @@ def _fill_counts(url: str) -> None:
         connection.execute(
             text(
                 "INSERT INTO label_sets (id, topic, labels) SELECT 's' || n, 'app-logs',"
-                """ '{"environment": "prod", "service": "service-' || n || '", "topic": "app-logs"}'"""
+                """ '{"environment": "prod", "level": "ERROR", "service": "service-' || n"""
+                """ || '", "topic": "app-logs"}'"""
                 " FROM generate_series(0, 199) n"
             )
         )
@@ -186,8 +206,10 @@ def _fill_counts(url: str) -> None:
 @contextmanager
 def _databases() -> Iterator[tuple[str, str]]:
     """Two empty databases of Faultline's, gone afterwards."""
-    folder = profile_folder("bench-page")
+    folder = _RULES_FILE.parent
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _RULES_FILE.write_text(_RULES)
     try:
         with running(PostgresServer(folder / "postgres", free_ports())) as server:
             urls = [server.spec.create_database(name) for name in ("bench_empty", "bench_full")]

@@ -72,7 +72,7 @@ def _wait_for_bars(frame: FrameLocator) -> None:
 
 
 def _wait_for_chart(frame: FrameLocator) -> None:
-    frame.locator(".chart .plot").first.wait_for()
+    frame.locator(".chart .xtick").first.wait_for()
 
 
 SHOTS = (
