@@ -16,6 +16,9 @@ force and says so in the log and to the operators; a faulty form fails the run.
 **Backfill:** any interval, any number of times, beside live runs. What is archived already is not appended again; a
 backfill run proves the tables instead.
 
+**Assets:** rows that were appended to a topic are an event of the Asset `faultline://archive/<topic>`, with offsets,
+rows, hours and the run's type, so that your own DAGs run when there is something new.
+
 **Beside it**, the task `check_alerts` raises the alarm when `watch_errors` has evaluated no rule for
 `FAULTLINE_STALLED_AFTER`; it needs neither Kafka nor HDFS.
 
@@ -39,6 +42,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from faultline_assets import ARCHIVE, tell_archived
 from faultline_dags import ARCHIVE_POOL, HOW, dry_run_param, settings_param, task_defaults, topics_param
 
 # How long a plan, or one step of an append, may take; a proof reads every row's offset.
@@ -95,9 +99,9 @@ def archive_logs() -> None:
                 dry_run=params["dry_run"],
             )
 
-    @task(map_index_template="{{ group_name }}")
-    def append(group: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        """Append one group's ranges; returns what was written."""
+    @task(map_index_template="{{ group_name }}", outlets=[ARCHIVE])
+    def append(group: dict[str, Any], params: dict[str, Any], dag_run: Any, outlet_events: Any) -> dict[str, Any]:
+        """Append one group's ranges; returns what was written, and tells of it as an event of the topic's Asset."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, kafka, watchdog
         from faultline_configuration import settings
@@ -106,7 +110,9 @@ def archive_logs() -> None:
 
         get_current_context()["group_name"] = group["name"]  # the UI names the mapped task by it
         with watchdog(PATIENCE) as step, decisions(), kafka(config := settings(params["settings"])) as source:
-            return append_group(config, source, group, checkpoint=step)
+            done = append_group(config, source, group, checkpoint=step)
+        tell_archived(outlet_events, group["topic"], done["archived"], dag_run.run_type)
+        return done
 
     @task(trigger_rule="none_failed")
     def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:

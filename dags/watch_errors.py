@@ -10,6 +10,9 @@ Runs all the time, in runs of a few minutes, each followed at once by the next. 
 
 Neither needs HDFS.
 
+**Assets:** once nothing that happened in an hour is counted any more, the end of the run is an event of the Asset
+`faultline://counts/settled`, with the hours, the records counted in them and the offsets.
+
 **Changing rules:** edit the rules file, or the Variable `faultline_rules`, which replaces it; the next evaluation uses
 it. The same goes for topics. A version with a fault is refused: the last good one stays in force, the log of
 `alert_sensor` and `faultline status` show the fault with its line, and the operators are told.
@@ -28,6 +31,7 @@ from typing import Any
 
 from airflow.sdk import dag, task
 from faultline_airflow import AlertSensor
+from faultline_assets import COUNTS, last_settled, tell_settled
 from faultline_dags import settings_param, task_defaults
 
 
@@ -48,14 +52,16 @@ from faultline_dags import settings_param, task_defaults
     doc_md=__doc__,
 )
 def watch_errors() -> None:
-    @task
-    def count_errors(params: dict[str, Any]) -> int:
-        """Count for one budget; returns the records counted."""
+    @task(inlets=[COUNTS], outlets=[COUNTS])
+    def count_errors(params: dict[str, Any], dag_run: Any, inlet_events: Any, outlet_events: Any) -> int:
+        """Count for one budget; returns the records counted, and tells of hours that are settled by then."""
         from faultline_airflow import decisions, kafka, until_restart
         from faultline_configuration import LiveVariables, settings
 
         from faultline.adapters.database import Database
+        from faultline.model import utc_now
         from faultline.steps.counts import count_until
+        from faultline.steps.settled import settled_counts
 
         with decisions():
             config = settings(form := params["settings"])
@@ -64,7 +70,10 @@ def watch_errors() -> None:
                 kafka(config) as source,
                 Database(config.database_url) as database,
             ):
-                return count_until(until_restart(config.task_budget, variables), config, source, database)
+                records = count_until(until_restart(config.task_budget, variables), config, source, database)
+                settled = settled_counts(config, database, last_settled(inlet_events), at=utc_now())
+        tell_settled(outlet_events, settled, dag_run.run_type)
+        return records
 
     count_errors()
     AlertSensor(task_id="alert_sensor", poke_interval=1, doc_md="Evaluate rules and chains, send what is due.")

@@ -14,7 +14,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
-FOLDERS = (ROOT / "dags", Path(__file__).with_name("bundle"))
+FOLDERS = {
+    "dags": ROOT / "dags",
+    "bundle": Path(__file__).with_name("bundle"),
+    "examples": ROOT / "examples" / "dags",
+}
 _LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 Result = TypeVar("Result")
@@ -28,14 +32,14 @@ os.environ.update(
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
-            [{"name": folder.name, "classpath": _LOCAL, "kwargs": {"path": str(folder)}} for folder in FOLDERS]
+            [{"name": name, "classpath": _LOCAL, "kwargs": {"path": str(folder)}} for name, folder in FOLDERS.items()]
         ),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     }
 )
 # Airflow puts these on the path itself when it runs as a process of its own.
-sys.path[:0] = [str(ROOT / "plugins"), *map(str, FOLDERS)]
+sys.path[:0] = [str(ROOT / "plugins"), *map(str, FOLDERS.values())]
 
 
 @pytest.fixture(scope="session")

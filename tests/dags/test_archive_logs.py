@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from faultline.adapters.delta import TopicTable
+from tests.dags.assets import events
 from tests.servers import HdfsServer
 
 TOPICS = ("one", "two")
@@ -62,6 +63,17 @@ def test_a_run_archives_every_record_and_a_second_one_adds_nothing(topics: dict[
     for topic, url in topics.items():
         broken = TopicTable.open(url, topic).query("SELECT raw, parse_error FROM logs WHERE parse_error IS NOT NULL")
         assert sorted(broken["raw"].to_pylist()) == sorted(AWKWARD)
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_what_a_run_has_archived_is_an_event_of_each_group_and_nothing_new_is_none(topics: dict[str, str]) -> None:
+    assert [run(dry_run=True).state, run().state, run().state] == ["success"] * 3
+    for topic in topics:
+        told = events(f"faultline://archive/{topic}")
+        assert {each["run_type"] for each in told} == {"manual"}
+        assert sum(each["rows"] for each in told) == 104
+        offsets = [span for each in told for span in each["offsets"]]
+        assert sum(span["end"] - span["start"] for span in offsets) == 104
 
 
 @pytest.mark.usefixtures("airflow_database")

@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 
 from faultline.adapters.database import Database
 from faultline.dispatch.delivery import OutboxState
+from tests.dags.assets import events
 
 RULES = """
 groups:
@@ -59,6 +60,20 @@ def test_a_run_counts_what_is_new_and_pages_only_for_the_cause(topic: str, kafka
         }
         [sent] = [each for each in database.recent_notifications() if each.state == OutboxState.DELIVERED]
         assert sent.notification.kind == "firing"
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_each_hour_that_is_settled_is_told_of_once(topic: str, kafka: str, postgres_url: str) -> None:
+    from watch_errors import watch_errors_dag
+
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, b'{"level": "ERROR"}')
+    producer.flush()
+    with Database(postgres_url) as database:
+        database.migrate()
+    assert [watch_errors_dag.test().state for _ in range(3)] == ["success"] * 3
+    hours = [hour for each in events("faultline://counts/settled") for hour in each["hours"]]
+    assert 0 < len(set(hours)) == len(hours)
 
 
 @pytest.mark.usefixtures("airflow_database", "topic")

@@ -80,6 +80,21 @@ def test_a_dry_run_appends_nothing_but_fails_where_a_run_would(settings: Setting
     assert archive(settings, source, dry_run=True) == (0, ["there is no topic 'one'"])
 
 
+def test_what_an_attempt_that_was_killed_has_archived_is_told_of_by_the_next(
+    settings: Settings, source: MemorySource
+) -> None:
+    def die(step: str) -> None:
+        if step == "after_commit":
+            raise KeyboardInterrupt
+
+    group = plan(settings, source, topics=["one"])[0]
+    with pytest.raises(KeyboardInterrupt):
+        append_group(settings, source, group, checkpoint=die)
+    done = append_group(settings, source, group)
+    assert done["rows"] == 0
+    assert done["archived"] == {"offsets": group["ranges"], "rows": 5, "hours": ["2026-11-22T12"]}
+
+
 def test_a_run_stops_at_the_end_of_its_interval(settings: Settings, source: MemorySource) -> None:
     source.produce("one", b"{}", at=NOON + timedelta(minutes=30))
     assert archive(settings, source, until=NOON + timedelta(minutes=10)) == (10, [])

@@ -26,6 +26,12 @@ class Hour:
         """The hour of partition values as ``2026-11-22`` and ``05``."""
         return cls(datetime.strptime(f"{dt}T{hr}", "%Y-%m-%dT%H").replace(tzinfo=UTC))
 
+    @classmethod
+    def of_file(cls, path: str) -> Self:
+        """The hour of a file by its path below the table's, ``dt=…/hr=…/…``."""
+        dt, hr, _ = path.split("/", 2)
+        return cls.of(dt.removeprefix("dt="), hr.removeprefix("hr="))
+
     @property
     def end(self) -> datetime:
         """Where the next one begins."""

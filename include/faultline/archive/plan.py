@@ -13,11 +13,15 @@ from faultline.model import OffsetRange, TopicPartition
 
 @dataclass(frozen=True, slots=True)
 class ArchivePlan:
-    """What to append to a topic's table, in groups of partitions, one mapped task each."""
+    """What to append to a topic's table, in groups of partitions, one mapped task each.
+
+    ``version`` is the table's that has the positions it starts at.
+    """
 
     topic: str
     groups: Mapping[int, tuple[OffsetRange, ...]]  # by number, those with something to do
     idle: tuple[TopicPartition, ...]  # nothing new
+    version: int = 0
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:
@@ -38,6 +42,7 @@ def plan_archive(
     *,
     group_size: int,
     record_losses: bool = False,
+    version: int = 0,
 ) -> ArchivePlan:
     """From each stored position up to ``until``, as far as the broker holds it.
 
@@ -54,7 +59,7 @@ def plan_archive(
         raise LostRange(lost)
     ranges = [_plan(position, watermarks[part], until[part]) for part, position in sorted(positions.items())]
     idle = tuple(span.partition for span in ranges if not len(span))
-    return ArchivePlan(topic, group_ranges([span for span in ranges if len(span)], group_size), idle)
+    return ArchivePlan(topic, group_ranges([span for span in ranges if len(span)], group_size), idle, version)
 
 
 def close_to_loss(

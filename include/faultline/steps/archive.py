@@ -10,6 +10,7 @@ from typing import Any
 
 from faultline.adapters.delta import TopicTable
 from faultline.archive.append import AppendReport, Limits, append_ranges
+from faultline.archive.appended import added_to
 from faultline.archive.findings import VerifyReport
 from faultline.archive.losses import DELETED, record_losses
 from faultline.archive.plan import ranges_from_dicts, ranges_to_dicts
@@ -41,7 +42,8 @@ def append_group(
 ) -> dict[str, Any]:
     """Append one group's ranges to its table; returns the report as plain values.
 
-    What passes is waited out for ``archive_patience``. PermanentError for the group of a topic that could not be
+    ``archived`` in it is what the table has got of the ranges since they were planned, whichever attempt has written
+    it. What passes is waited out for ``archive_patience``. PermanentError for the group of a topic that could not be
     planned, LostRange when Kafka has deleted a range and the topic's policy is to fail.
     """
     if fault := group.get("fault"):
@@ -63,6 +65,10 @@ def append_group(
                 losses.extend(found)
                 tell_of_losses(settings, found)
 
+    def archived() -> dict[str, Any]:
+        table = TopicTable.open(settings.archive_url, topic.name)
+        return added_to(ranges, table.commits_since(group["version"])).to_dict()
+
     report = patiently(append, settings.archive_patience)
     log.info(
         "%s: %d rows in %d commits, %d offsets without a record",
@@ -72,7 +78,7 @@ def append_group(
         report.explained,
     )
     return report.to_dict() | {
-        "offsets": ranges_to_dicts(ranges),
+        "archived": patiently(archived, settings.archive_patience),
         "lost": ranges_to_dicts(loss.range for loss in losses),
     }
 

@@ -41,7 +41,7 @@ def plan_topic(
     """
     partitions = source.partitions(topic.name)
     table = TopicTable.open_or_create(settings.archive_url, topic.name)
-    positions, marks = table.positions(partitions), source.watermarks(partitions)
+    version, positions, marks = table.version, table.positions(partitions), source.watermarks(partitions)
     if not dry_run and table.version > 0 and all(at is None for at in positions.values()):
         note_new_generation(settings, table, partitions, at=now)
     for span in close_to_loss(positions, marks):
@@ -54,6 +54,7 @@ def plan_topic(
         ends,
         group_size=settings.archive_group_partitions,
         record_losses=topic.lost_records == "record_gap",
+        version=version,
     )
 
 
@@ -125,7 +126,10 @@ def plan_archive_run(
             continue
         plans.append(plan)
         for number, ranges in plan.groups.items():
-            groups.append({"name": f"{topic.name} {number}", "topic": topic.name, "ranges": ranges_to_dicts(ranges)})
+            spans = ranges_to_dicts(ranges)
+            groups.append(
+                {"name": f"{topic.name} {number}", "topic": topic.name, "ranges": spans, "version": plan.version}
+            )
     _report(plans, until, dry_run)
     return faults if dry_run else groups + faults
 

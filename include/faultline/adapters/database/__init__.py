@@ -402,10 +402,10 @@ class Database:
         with reading(self._engine) as connection:
             return status.counted(connection)
 
-    def totals(self) -> dict[str, int]:
-        """Records in the stored counts of each topic."""
+    def totals(self, interval: Interval | None = None) -> dict[str, int]:
+        """Records in the stored counts of each topic, of the interval if there is one."""
         with reading(self._engine) as connection:
-            return status.totals(connection)
+            return status.totals(connection, interval)
 
     def late_dropped(self) -> list[LateCount]:
         """What came too late to be counted, newest hour first."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from faultline.adapters.database.outbox import sent
 from faultline.adapters.database.tables import counts, late_dropped, outbox, positions
 from faultline.dispatch.delivery import OutboxState, Sent
-from faultline.model import LateCount, TopicPartition
+from faultline.model import Interval, LateCount, TopicPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,12 @@ def counted(connection: Connection) -> list[Counted]:
     ]
 
 
-def totals(connection: Connection) -> dict[str, int]:
-    """Records in the stored counts of each topic (those not pruned yet)."""
-    rows = connection.execute(select(counts.c.topic, func.sum(counts.c.count)).group_by(counts.c.topic))
+def totals(connection: Connection, interval: Interval | None) -> dict[str, int]:
+    """Records in the stored counts of each topic (those not pruned yet), of the interval if there is one."""
+    chosen = select(counts.c.topic, func.sum(counts.c.count)).group_by(counts.c.topic)
+    if interval is not None:
+        chosen = chosen.where(counts.c.bucket_start >= interval.start, counts.c.bucket_start < interval.end)
+    rows = connection.execute(chosen)
     return {topic: int(total) for topic, total in rows}
 
 
