@@ -46,6 +46,24 @@ def test_an_inhibit_rule_is_about_pairs_that_can_match() -> None:
     assert paths(load(inhibit_rules=[fixed])) == {("A", "B")}
 
 
+def test_an_inhibit_rule_may_have_both_its_ends_in_one_rule_where_labels_of_alerts_tell_them_apart() -> None:
+    sides = {"source_matchers": ['zone="a"'], "target_matchers": ['zone="b"']}
+    rules = load(inhibit_rules=[{**sides, "equal": ["host"]}], chains=[{"name": "c", "path": ["A", "B", "C"]}])
+    assert ("C", "C") in paths(rules)
+    assert rules.graph.order == ("A", "B", "C")
+    assert [rules.graph.rank("C", {"zone": zone}) for zone in ("a", "b", "c")] == [0, 2, 0]
+    assert rules.graph.rank("A", {"zone": "b"}) == 0
+
+
+def test_what_an_inhibit_rule_mutes_comes_before_what_that_mutes_whatever_their_order() -> None:
+    zones = [("c", "d"), ("a|b", "b|c")]
+    rules = load(
+        inhibit_rules=[{"source_matchers": [f"zone=~{s}"], "target_matchers": [f"zone=~{t}"]} for s, t in zones]
+    )
+    ranks = [rules.graph.rank("C", {"zone": zone}) for zone in "abcd"]
+    assert ranks == sorted(set(ranks))
+
+
 def test_an_edge_takes_what_its_chain_says_unless_it_says_otherwise() -> None:
     edges = [{"cause": "A", "effect": "B"}, {"cause": "B", "effect": "C", "hold": "1s", "equal": ["host"]}]
     rules = load(chains=[{"name": "c", "edges": edges, "hold": "7s", "within": "1h", "stop": True}])
@@ -64,6 +82,7 @@ CYCLE = [
     ("parts", "fault"),
     [
         ({"inhibit_rules": CYCLE}, "a cycle: A → B → A; no alert could be the root"),
+        ({"chains": [{"name": "c", "path": ["A", "A"]}]}, "a cycle: A → A; no alert could be the root"),
         ({"chains": [{"name": "c", "path": ["A"]}]}, "needs a path of at least two rules, or edges"),
         ({"chains": [{"name": "c"}]}, "needs a path of at least two rules, or edges"),
         ({"chains": [{"name": "c", "edges": [{"effect": "A"}]}]}, "needs either cause or all"),

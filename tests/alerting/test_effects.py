@@ -21,6 +21,19 @@ def test_a_receiver_that_was_told_the_milder_severity_is_updated_once() -> None:
     assert update.alert.labels["severity"] == "critical"
 
 
+def test_a_chain_may_be_turned_round_while_both_its_ends_fail() -> None:
+    """Each of the two is then a cause of the other, as far as they remember."""
+    names, root = ("A", "B", "C"), chain("C", "B")
+    stage = Stage(write_rules(*names, chains=[root, chain("A", "B")])).run(0)
+    for name in "abc":
+        stage.fail(name, range(1, 60))
+    stage.run(20, start=1)
+    stage.rules = write_rules(*names, chains=[root, chain("B", "A")])
+    stage.run(200, start=21)
+    assert sorted(stage.pages) == ["A", "C"]
+    assert sorted(stage.sent[-2:]) == ["90 resolved A", "90 resolved C"]
+
+
 def test_a_silenced_root_with_effects_is_a_dark_chain() -> None:
     rules = write_rules("A", "B", chains=[chain("A", "B")])
     memory = Memory.restore(rules, BUCKET)

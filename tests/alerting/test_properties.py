@@ -44,6 +44,10 @@ EVERY_KIND = file(
     rule("Quiet", "c", type="flatline", threshold=1, query_key=[]),
     rule("Values", "c", type="cardinality", cardinality_field="level", max_cardinality=1, min_cardinality=1),
     rule("New", "c", type="new_term", fields=["level"], terms_window_size="1m"),
+    rule("Level", "a", num_events=2, query_key=["host", "level"]),
+    inhibit_rules=[
+        {"source_matchers": ["alertname=Level", "level=ERROR"], "target_matchers": ["level=INFO"], "equal": ["host"]}
+    ],
     chains=[{"name": "x", "path": ["Frequency", "Share", "Values"], "equal": ["host"], "hold": "10s"}],
 )
 REPEATING = file(
@@ -123,6 +127,17 @@ def test_however_counts_are_split_and_ordered_the_log_is_the_same(arrivals: list
     whole, split = simulate(EVERY_KIND, plan(arrivals)), simulate(EVERY_KIND, plan(single))
     assert split.transitions == whole.transitions
     assert keys(split) == keys(whole)
+
+
+@given(logs())
+@settings(max_examples=25, deadline=None)
+def test_what_is_muted_by_another_alert_of_its_rule_has_one_that_is_sent(arrivals: list[Arrival]) -> None:
+    for snapshot in simulate(EVERY_KIND, plan(arrivals)).snapshots:
+        states = {alert.episode: alert.state for alert in snapshot.alerts}
+        for alert in snapshot.alerts:
+            if alert.key.rule == "Level" and alert.state is AlertState.SUPPRESSED:
+                assert alert.labels["level"] == "INFO"
+                assert states[alert.causes[0].episode] is AlertState.FIRING
 
 
 @given(logs())

@@ -53,6 +53,22 @@ def test_warnings_are_no_faults(tmp_path: Path) -> None:
     ]
 
 
+def test_inhibit_rules_by_which_two_alerts_of_a_rule_may_mute_each_other_are_doubted(tmp_path: Path) -> None:
+    inhibit = "- {source_matchers: [zone=a], target_matchers: [zone=b]}\n"
+    rules = (
+        RULES.partition("inhibit_rules")[0]
+        .replace(", {name: nobody}", "")
+        .replace("timeframe: 1m", "timeframe: 1m, query_key: [zone]")
+        + f"inhibit_rules:\n{inhibit}"
+    )
+    assert "warning" not in check(tmp_path, rules).output
+    result = check(tmp_path, f"{rules}- {{source_matchers: [zone=b], target_matchers: [zone=~a|c]}}\n")
+    assert (
+        "r.yaml:9: warning: two alerts of 'A' may mute each other, by this and those before it; one of the two is sent"
+        in result.output
+    )
+
+
 def test_faults_for_programs_and_for_github(tmp_path: Path) -> None:
     broken = RULES.replace("num_events", "num_event")
     as_json = check(tmp_path, broken, "--format", "json")

@@ -77,8 +77,8 @@ class AlertLog:
     def unexplained(self) -> Iterator[Episode]:
         """Pages of alerts that chains know as effects, of whose causes nobody was told."""
         for episode in self.episodes.values():
-            is_effect = bool(self.rules.graph.ancestors(episode.alert.rule))
-            if episode.pages and is_effect and not any(self._told(cause) for cause in episode.causes):
+            others = self.rules.graph.ancestors(episode.alert.rule) - {episode.alert.rule}
+            if episode.pages and (others or episode.causes) and not any(self._told(cause) for cause in episode.causes):
                 yield episode
 
     def _told(self, name: str) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from faultline.alerting.alerts import Alert, Cause, MuteReason
 from faultline.alerting.chains import AllOf, ChainGraph, Path
+from faultline.alerting.matchers import Condition, matches_all
 from faultline.model import AlertKey, AlertState
 
 # A cause counts while it is any of these; held and suppressed ones have a page of their own ahead, or of their root.
@@ -32,29 +33,35 @@ class KnownCauses:
     def __init__(self, by_rule: Mapping[str, Mapping[AlertKey, Alert]], by_episode: Mapping[str, Alert]) -> None:
         self._by_rule = by_rule
         self._by_episode = by_episode
-        self._found: dict[tuple[str, Names], dict[Values, list[Alert]]] = {}
+        self._found: dict[tuple[str, Names, Condition], dict[Values, list[Alert]]] = {}
         self._by_path: dict[Path, dict[Values, list[Alert]]] = {}
 
     def bound(self, path: Path, effect: Mapping[str, str]) -> Sequence[Alert]:
-        """The alerts of the path's cause whose labels agree with the effect's."""
+        """The alerts of the path's cause that match its source, and whose labels agree with the effect's."""
         if not path.could_bind(effect):
             return ()
         index = self._by_path.get(path)
         if index is None:
-            index = self._by_path[path] = self._index(path.cause, path.cause_names)
+            index = self._by_path[path] = self._index(path)
         return index.get(tuple([effect.get(name, "") for name in path.effect_names]), ())
 
     def episode(self, name: str) -> Alert | None:
         """The episode of that name."""
         return self._by_episode.get(name)
 
-    def _index(self, rule: str, names: Names) -> dict[Values, list[Alert]]:
-        index = self._found.get((rule, names))
+    def forget(self, rule: str) -> None:
+        """Find the rule's alerts anew: some have made a step."""
+        self._found = {key: index for key, index in self._found.items() if key[0] != rule}
+        self._by_path = {path: index for path, index in self._by_path.items() if path.cause != rule}
+
+    def _index(self, path: Path) -> dict[Values, list[Alert]]:
+        rule, names, source = path.cause, path.cause_names, path.source
+        index = self._found.get((rule, names, source))
         if index is not None:
             return index
-        index = self._found[rule, names] = {}
+        index = self._found[rule, names, source] = {}
         for alert in self._by_rule.get(rule, {}).values():
-            if all(optional or name in alert.labels for name, optional in names):
+            if all(optional or name in alert.labels for name, optional in names) and matches_all(source, alert.labels):
                 index.setdefault(tuple(alert.labels.get(name, "") for name, _ in names), []).append(alert)
         return index
 
@@ -130,9 +137,12 @@ def _together(links: list[_Link]) -> list[_Link]:
 
 
 def _links(effect: Alert, graph: ChainGraph, known: KnownCauses) -> Iterator[_Link]:
-    for path in graph.paths_to(effect.key.rule):
+    rule = effect.key.rule
+    for path in graph.paths_to(rule):
         for cause in known.bound(path, effect.labels):
-            if path.admits(cause.labels, effect.labels):
+            if not path.admits(cause.labels, effect.labels):
+                continue
+            if path.cause != rule or graph.rank(rule, cause.labels) < graph.rank(rule, effect.labels):
                 yield _Link(cause, path.rules, path)
 
 

@@ -146,12 +146,12 @@ class InhibitRule(StrictModel):
         return (*parse_all(self.target_matchers), *_older(self.target_match, self.target_match_re))
 
     def compiled(self, rules: Sequence[BaseRule]) -> Iterator[Edge]:
-        """An edge for each pair of rules whose alerts can be source and target."""
+        """An edge for each pair of rules whose alerts can be source and target; the two may be one rule."""
         pairs = frozenset((name, name) for name in self.equal)
         targets = [rule for rule in rules if _may_match(self.target, rule)]
         for cause in (rule for rule in rules if _may_match(self.source, rule)):
             for effect in targets:
-                if cause is not effect and self._may_inhibit(cause, effect):
+                if self._may_inhibit(cause, effect):
                     yield Edge(
                         cause.alert,
                         effect.alert,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from faultline.alerting.matchers import Matcher, matches_all
+from faultline.alerting.matchers import Condition, matches_all
+from faultline.alerting.precedence import Sides, rank, sources_first
 
 LabelPairs = frozenset[tuple[str, str]]
 
@@ -23,9 +24,6 @@ class AllOf:
     causes: frozenset[str]
 
 
-Condition = tuple[Matcher, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A cause and its direct effect; ``equal`` pairs a label of the cause with the one of the effect it must equal.
@@ -33,7 +31,7 @@ class Edge:
     ``optional`` are pairs that agree when both labels are missing. No path leads on over an edge with ``stop``. Effects
     that match one of ``never_suppress`` are not its effects; with ``any_time`` it matters not which starts first.
     ``source`` and ``target`` are what the two alerts must match, and an effect that matches both is only that of a
-    cause which does not.
+    cause which does not. Cause and effect may be alerts of one rule where these tell them apart.
     """
 
     cause: str
@@ -51,6 +49,11 @@ class Edge:
     any_time: bool = False
     source: Condition = ()
     target: Condition = ()
+
+    @property
+    def is_within_rule(self) -> bool:
+        """Whether it is between alerts of one rule, of which ``source`` and ``target`` say which is which."""
+        return self.cause == self.effect and bool(self.source or self.target)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ class ChainGraph:
         paths: dict[str, tuple[Path, ...]] = {}
         for rule in self.order:
             direct = [edge for edge in self.edges if edge.effect == rule]
-            joined = (_join(path, edge) for edge in direct for path in paths[edge.cause])
+            above = [edge for edge in direct if not edge.is_within_rule]
+            joined = (_join(path, edge) for edge in above for path in paths[edge.cause])
             longer = (path for path in joined if path is not None)
             paths[rule] = tuple(dict.fromkeys((*(_start(edge) for edge in direct), *longer)))
         return paths
@@ -138,17 +142,33 @@ class ChainGraph:
         """Every path that ends at the rule."""
         return self._paths.get(rule, ())
 
-    def has_effects(self, rule: str) -> bool:
-        """Whether the rule causes anything."""
-        return rule in self._causing
+    def has_effects(self, rule: str, labels: Mapping[str, str]) -> bool:
+        """Whether an alert of the rule with these labels may cause anything."""
+        return any(matches_all(source, labels) for source in self._sources.get(rule, ()))
 
     def ancestors(self, rule: str) -> frozenset[str]:
-        """Every rule that a path leads from to this one."""
+        """Every rule that a path leads from to this one; the rule itself where its alerts may mute each other."""
         return self._ancestors[rule]
 
+    def ranks(self, rule: str) -> int:
+        """How many ranks the alerts of a rule have: one, unless they may mute each other."""
+        return 2 * len(self._within.get(rule, ())) + 1
+
+    def rank(self, rule: str, labels: Mapping[str, str]) -> int:
+        """The place of an alert among those of its rule: it is explained only by those with a lower one."""
+        order = self._within.get(rule)
+        return rank(order, labels) if order else 0
+
     @cached_property
-    def _causing(self) -> frozenset[str]:
-        return frozenset(edge.cause for edge in self.edges)
+    def _sources(self) -> Mapping[str, set[Condition]]:
+        found: dict[str, set[Condition]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.cause, set()).add(edge.source)
+        return found
+
+    @cached_property
+    def _within(self) -> Mapping[str, tuple[Sides, ...]]:
+        return within_rules(self.edges)
 
     @cached_property
     def _ancestors(self) -> Mapping[str, frozenset[str]]:
@@ -176,6 +196,15 @@ class ChainGraph:
         return found
 
 
+def within_rules(edges: Iterable[Edge]) -> dict[str, tuple[Sides, ...]]:
+    """The edges between alerts of one rule, by the rule, sources first."""
+    found: dict[str, list[Sides]] = {}
+    for edge in edges:
+        if edge.is_within_rule:
+            found.setdefault(edge.cause, []).append(Sides(edge.source, edge.target))
+    return {rule: sources_first(sides) for rule, sides in found.items()}
+
+
 def build_graph(rules: Sequence[str], edges: Iterable[Edge]) -> ChainGraph:
     """The graph over the named rules, causes before effects; ValueError prints the path of a cycle."""
     every = tuple(dict.fromkeys(edges))
@@ -188,7 +217,7 @@ def build_graph(rules: Sequence[str], edges: Iterable[Edge]) -> ChainGraph:
 def find_cycle(edges: Sequence[Edge]) -> tuple[str, ...]:
     """The rules along one cycle, its start repeated at the end; empty when there is none."""
     effects: dict[str, list[str]] = {}
-    for edge in edges:
+    for edge in _between_rules(edges):
         effects.setdefault(edge.cause, []).append(edge.effect)
     done: set[str] = set()
     for start in effects:
@@ -211,11 +240,15 @@ def _walk(rule: str, effects: Mapping[str, list[str]], way: tuple[str, ...], don
     return ()
 
 
-def _sorted(rules: Sequence[str], edges: Sequence[Edge]) -> tuple[str, ...]:
+def _between_rules(edges: Iterable[Edge]) -> list[Edge]:
+    return [edge for edge in edges if not edge.is_within_rule]
+
+
+def _sorted(rules: Sequence[str], edges: Iterable[Edge]) -> tuple[str, ...]:
     order: list[str] = []
-    waiting = list(rules)
+    waiting, between = list(rules), _between_rules(edges)
     while waiting:
-        ready = next(rule for rule in waiting if not any(e.effect == rule and e.cause in waiting for e in edges))
+        ready = next(rule for rule in waiting if not any(e.effect == rule and e.cause in waiting for e in between))
         waiting.remove(ready)
         order.append(ready)
     return tuple(order)

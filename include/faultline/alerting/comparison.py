@@ -131,7 +131,7 @@ def _instead(episode: Episode, same: list[Episode], other: AlertLog) -> str:
 def _possible(log: AlertLog, episode: Episode) -> str:
     if episode.root is not None:
         return f"nobody was told of its cause {episode.root}"
-    names = sorted(log.rules.graph.ancestors(episode.alert.rule))
+    names = sorted(log.rules.graph.ancestors(episode.alert.rule) - {episode.alert.rule})
     return f"no alert of {', '.join(names)} explains it"
 
 

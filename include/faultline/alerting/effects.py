@@ -43,10 +43,13 @@ def effects_by_cause(alerts: Iterable[Alert]) -> dict[str, list[str]]:
 
 
 def _ancestors(episode: str, known: Mapping[str, Alert], found: dict[str, set[str]]) -> set[str]:
-    """Every episode on the ways up from this one; ``found`` remembers what was asked before."""
+    """Every episode on the ways up from this one; ``found`` remembers what was asked before.
+
+    Two rules files, one after the other, may have made each of two alerts a cause of the other.
+    """
     if episode not in found:
-        mine: set[str] = set()
+        mine = found[episode] = set[str]()
         for cause in known[episode].causes if episode in known else ():
             mine |= {cause.episode} | _ancestors(cause.episode, known, found)
-        found[episode] = mine
+        mine.discard(episode)
     return found[episode]

@@ -22,10 +22,15 @@ def begin(key: AlertKey, rule: BaseRule, activity: Activity, bucket: timedelta) 
     return Alert(
         key,
         AlertState.INACTIVE,
-        Labels(rule.labels | dict(key.labels.items()) | {"alertname": key.rule}),
+        labels_of(key, rule),
         starts_at=crossed - bucket,
         counted_to=crossed - window_width(rule, bucket),
     )
+
+
+def labels_of(key: AlertKey, rule: BaseRule) -> Labels:
+    """Every label of an alert: its own and those of its rule."""
+    return Labels(rule.labels | dict(key.labels.items()) | {"alertname": key.rule})
 
 
 def observe(alert: Alert, tally: Tally, activity: Activity, rule: BaseRule, horizon: Horizon) -> Alert:

@@ -171,9 +171,14 @@ def _causes_first(progress: Progress) -> list[Alert]:
     unchanged = progress.looked_at & memory.alerts.keys()
     chosen |= unchanged if progress.remuted or memory.rules.repeats else unchanged & memory.restless
     chosen |= {cause for cause in causes if memory.is_live(cause)}
-    place = {name: number for number, name in enumerate(memory.rules.graph.order)}
-    found = [memory.alerts[episode] for episode in chosen]
-    return sorted(found, key=lambda alert: (place.get(alert.key.rule, len(place)), alert.starts_at, alert.episode))
+    graph = memory.rules.graph
+    place = {name: number for number, name in enumerate(graph.order)}
+
+    def turn(alert: Alert) -> tuple[int, int, datetime, str]:
+        rule = alert.key.rule
+        return place.get(rule, len(place)), graph.rank(rule, alert.labels), alert.starts_at, alert.episode
+
+    return sorted([memory.alerts[episode] for episode in chosen], key=turn)
 
 
 def _seen_terms(progress: Progress) -> Iterator[Term]:

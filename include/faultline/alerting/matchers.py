@@ -18,6 +18,7 @@ _MATCHER = re.compile(
     rf"\s*(?P<name>{_QUOTED}|{_BARE})\s*(?P<operator>=~|!~|!=|=)"
     rf"\s*(?P<value>{_QUOTED}|[^{{}}!=~,\\\"'`\s]*)\s*(?:,|$)"
 )
+_WORDS = re.compile(r"[\w-]+(?:\|[\w-]+)*")
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
@@ -43,9 +44,19 @@ class Matcher:
         same = self._pattern.fullmatch(value) is not None if self._pattern else value == self.value
         return same if self.operator in ("=", "=~") else not same
 
+    @property
+    def values(self) -> tuple[str, ...] | None:
+        """All the values that meet the condition; None where they are not written out."""
+        if self.operator == "=":
+            return (self.value,)
+        return tuple(self.value.split("|")) if self.operator == "=~" and _WORDS.fullmatch(self.value) else None
+
     def __str__(self) -> str:
         name = self.name if re.fullmatch(_BARE, self.name) else _quote(self.name)
         return f"{name}{self.operator}{_quote(self.value)}"
+
+
+Condition = tuple[Matcher, ...]
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
@@ -67,6 +78,16 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
 def matches_all(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether the labels meet every condition; none at all is met by everything."""
     return not matchers or all(matcher.matches(labels) for matcher in matchers)
+
+
+def may_both_match(first: Sequence[Matcher], then: Sequence[Matcher]) -> bool:
+    """Whether some labels may meet both, as far as values that are written out tell."""
+    pairs = [(one, other) for one in first for other in then if one.name == other.name]
+    return not any(_contradicts(one, other) or _contradicts(other, one) for one, other in pairs)
+
+
+def _contradicts(one: Matcher, other: Matcher) -> bool:
+    return one.values is not None and not any(other.matches({other.name: value}) for value in one.values)
 
 
 def _not_a_matcher(text: str) -> ValueError:

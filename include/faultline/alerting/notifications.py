@@ -118,7 +118,8 @@ def page_of(alert: Alert, rules: Rules) -> tuple[NotificationKind, str]:
 
 def _wait(occasion: Occasion, destination: Destination) -> timedelta:
     """Only what can have effects waits for them."""
-    return destination.group_wait if occasion.rules.graph.has_effects(occasion.alert.key.rule) else timedelta(0)
+    alert, graph = occasion.alert, occasion.rules.graph
+    return destination.group_wait if graph.has_effects(alert.key.rule, alert.labels) else timedelta(0)
 
 
 def update_of(occasion: Occasion, destination: Destination, known: Told) -> tuple[NotificationKind, str] | None:

@@ -1,4 +1,7 @@
-"""Each alert that may have changed makes its step: causes first, so whoever explains it has been stepped."""
+"""Each alert that may have changed makes its step: causes first, so whoever explains it has been stepped.
+
+Rules in the order of the graph, and the alerts of a rule that may mute each other by their ranks.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import timedelta
 
 from faultline.alerting.alerts import Alert, MuteReason, replace
 from faultline.alerting.causes import Explanation, KnownCauses, explain
-from faultline.alerting.episodes import begin, cleared_at, matured, observe, refuted
+from faultline.alerting.episodes import begin, cleared_at, labels_of, matured, observe, refuted
 from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import step
 from faultline.alerting.measures import may_be_over
@@ -46,7 +49,22 @@ def _holds_on(progress: Progress, alert: Alert) -> bool:
 
 
 def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
+    graph = progress.memory.rules.graph
     keys = _keys(progress, rule, restless)
+    if (ranks := graph.ranks(rule.alert)) == 1:
+        _step_keys(progress, rule, keys, known)
+        return
+    places: dict[AlertKey, int] = {}
+    for place in range(ranks):
+        for key in keys.keys() - places.keys():
+            places[key] = graph.rank(rule.alert, labels_of(key, rule))
+        _step_keys(progress, rule, {key: keys[key] for key in keys if places[key] == place}, known)
+        # Those of higher ranks that this has stirred.
+        keys = _keys(progress, rule, restless)
+        known.forget(rule.alert)
+
+
+def _step_keys(progress: Progress, rule: BaseRule, keys: Keys, known: KnownCauses) -> None:
     if not keys:
         return
     first = len(progress.transitions)

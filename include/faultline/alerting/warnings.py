@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from faultline.alerting.chainfile import InhibitRule
+from faultline.alerting.chains import within_rules
 from faultline.alerting.checks import Finding, placed, walk
+from faultline.alerting.precedence import in_a_circle
 from faultline.alerting.routing import EVERY_LABEL
 from faultline.alerting.rulefile import RulesFile
 from faultline.alerting.rulekinds import BaseRule
@@ -30,6 +32,21 @@ def _inhibitions(model: RulesFile) -> Iterator[Finding]:
         elif missing := _never_equal(inhibit, rules):
             message = f"label {missing!r} is produced by no rule: missing on both sides is equal, as in Alertmanager"
             yield ("inhibit_rules", number, "equal"), message
+    yield from _circles(model, rules)
+
+
+def _circles(model: RulesFile, rules: Sequence[BaseRule]) -> Iterator[Finding]:
+    """Said at the later of two, when it is there that the circle closes."""
+    said: set[str] = set()
+    for number in range(len(model.inhibit_rules)):
+        edges = [edge for inhibit in model.inhibit_rules[: number + 1] for edge in inhibit.compiled(rules)]
+        for rule, order in within_rules(edges).items():
+            if in_a_circle(order) and rule not in said:
+                said.add(rule)
+                message = (
+                    f"two alerts of {rule!r} may mute each other, by this and those before it; one of the two is sent"
+                )
+                yield ("inhibit_rules", number), message
 
 
 def _never_equal(inhibit: InhibitRule, rules: Sequence[BaseRule]) -> str | None:
