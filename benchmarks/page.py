@@ -25,25 +25,18 @@ from dev.paths import profile_folder
 from dev.ports import free_ports
 from faultline.adapters.database import Database
 from faultline.alerting.alerts import Alert, Cause, Evaluation, MuteReason, Sample, Suppression
-from faultline.alerting.rules import load_rules
 from faultline.alerting.silences import Silence
 from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind, utc_now
 from faultline.page.access import Access
 from faultline.page.app import build_app
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
+from faultline.yaml_files import Document
 from tests.servers import PostgresServer, running
 
-ALERTS, COUNTS = 10_000, 1_000_000
+ALERTS, COUNTS, RULES = 10_000, 1_000_000, 1_000
 ROUNDS = 15
 SECOND = timedelta(seconds=1)
-_RULES = """
-groups:
-- name: bench
-  rules: [{alert: Many, matchers: ['level="ERROR"'], query_key: [service], num_events: 50, timeframe: 5m}]
-route: {receiver: ops}
-receivers: [{name: ops}]
-"""
 _RULES_FILE = profile_folder("bench-page") / "rules.yaml"
 _TEXT = "order 77120 of cart 5311 was lost: payments answered 503 Service Unavailable after 2,000 ms; " * 3
 
@@ -64,7 +57,8 @@ def main() -> None:
     with console.status("Starting PostgreSQL and filling it ...") as status, _databases() as (empty, full):
         outage = _fill(full)
         status.update("Asking ...")
-        table = Table("view", "ms", "ms of an empty one", "ratio", "KiB", title=f"{ALERTS:,} alerts, {COUNTS:,} counts")
+        title = f"{ALERTS:,} alerts, {COUNTS:,} counts, {RULES:,} rules"
+        table = Table("view", "ms", "ms of an empty one", "ratio", "KiB", title=title)
         for name, path in _views(outage):
             took, size = _ask(full, path)
             least, _ = _ask(empty, path)
@@ -91,6 +85,10 @@ def _views(episode: str) -> list[tuple[str, str]]:
         ("errors, a day of one service", "/errors?since=24h&service=service-7"),
         ("errors, a day of one fingerprint", "/errors?since=24h&fingerprint=v1%3A7"),
         ("errors, a day against a rule", "/errors?since=24h&rule=Many"),
+        ("rules", "/rules"),
+        ("rules, the last page", "/rules?page=99999"),
+        ("rules, those that fire", "/rules?state=firing"),
+        ("rules, changes", "/rules/changes"),
         ("a file", "/static/page.css"),
     ]
 
@@ -128,17 +126,40 @@ def _fill(url: str) -> str:
         for alert, reason in zip(alerts, cycle(MuteReason), strict=False)
         if alert.state is AlertState.SUPPRESSED
     ]
+    rules = _rules()
+    version = Document("rules.yaml", rules).hash
     over = tuple(alert.episode for alert in alerts if alert.state is AlertState.RESOLVED)
-    rules = load_rules(_RULES)
-    evaluation = Evaluation(now, now, rules.hash, (root, *alerts), (), tuple(messages), tuple(kept), over)
+    evaluation = Evaluation(now, now, version, (root, *alerts), (), tuple(messages), tuple(kept), over)
     matchers = ('alertname=~"Effect.*"',)
     with Database(url) as database:
-        database.record_rules(str(_RULES_FILE), _RULES, rules.hash, (), now)
+        database.record_rules(str(_RULES_FILE), rules, version, (), now)
+        for number in range(10):
+            changed = Document("rules.yaml", rules.replace("num_events: 20", f"num_events: {number}", 5))
+            database.record_change("rules", changed, now + number * SECOND)
         database.record_evaluation(database.acquire_lease(LEASE, "bench"), evaluation)
         until = now + 3600 * SECOND
         database.add_silence(Silence(matchers=matchers, starts_at=now - SECOND, ends_at=until, comment="bench"))
     _fill_counts(url)
     return root.episode
+
+
+def _rules() -> str:
+    """Those of the alerts, and others; every other 20 of them in a chain, one after the other."""
+    names = ["Root", *(f"{kind}{number}" for kind in ("Effect", "Alone", "Over") for number in range(50))]
+    names += [f"Other{number}" for number in range(RULES - 1 - len(names))]
+    rules = [
+        f"  - {{alert: {name}, num_events: 20, timeframe: 5m, query_key: [environment, service],"
+        f" matchers: ['service=\"service-{number % 200}\"']}}"
+        for number, name in enumerate(names)
+    ]
+    chains = [
+        f"- {{name: {names[each]}, path: [{', '.join(names[each : each + 20])}]}}" for each in range(0, RULES - 40, 40)
+    ]
+    rules.append(
+        "  - {alert: Many, matchers: ['level=\"ERROR\"'], query_key: [service], num_events: 50, timeframe: 5m}"
+    )
+    ends = ["route: {receiver: ops}", "receivers: [{name: ops}]"]
+    return "\n".join(["groups:", "- name: bench", "  rules:", *rules, "chains:", *chains, *ends])
 
 
 def _alerts(now: datetime) -> Iterator[Alert]:
@@ -209,7 +230,7 @@ def _databases() -> Iterator[tuple[str, str]]:
     folder = _RULES_FILE.parent
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _RULES_FILE.write_text(_RULES)
+    _RULES_FILE.write_text(_rules())
     try:
         with running(PostgresServer(folder / "postgres", free_ports())) as server:
             urls = [server.spec.create_database(name) for name in ("bench_empty", "bench_full")]

@@ -75,11 +75,16 @@ def _wait_for_chart(frame: FrameLocator) -> None:
     frame.locator(".chart .xtick").first.wait_for()
 
 
+def _wait_for_causes(frame: FrameLocator) -> None:
+    frame.get_by_role("link", name="LatencyProbe").wait_for()
+
+
 SHOTS = (
     Shot("now", "now", _open_effects),
     Shot("errors", "errors?level=ERROR&level=WARNING", _wait_for_chart),
     Shot("errors-rule", "errors?rule=CheckoutFailed&since=10m", _wait_for_chart),
     Shot("search", "search?q=level%3E%3DERROR+order&since=30m", _wait_for_records),
+    Shot("rules", "rules", _wait_for_causes),
     Shot("history", "history?since=6m", _wait_for_bars),
     Shot("silence", "silence?matchers=environment%3D%22prod%22", _wait_for_preview),
 )

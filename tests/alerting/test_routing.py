@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from faultline.alerting.routing import destinations
+from faultline.alerting.routing import destinations, possible_receivers
 from faultline.alerting.rulefile import Route
+from faultline.alerting.rulekinds import FrequencyRule
 
 TREE = Route.model_validate(
     {
@@ -42,3 +43,18 @@ def test_where_an_alert_goes(labels: dict[str, str], receivers: list[str]) -> No
 def test_waits_are_inherited_and_may_be_set_nearer() -> None:
     waits = {labels: destinations(TREE, {"team": labels})[0].group_wait for labels in ("web", "db")}
     assert waits == {"web": timedelta(seconds=5), "db": timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "query_key", "receivers"),
+    [
+        pytest.param({}, [], ["ops"], id="nothing-can-match-so-the-root"),
+        pytest.param({"team": "db"}, [], ["db"], id="what-must-match-is-all"),
+        pytest.param({}, ["team"], ["db", "web", "ops"], id="a-label-of-records-may-be-anything"),
+        pytest.param({"severity": "critical"}, ["team"], ["db", "managers", "web", "ops"], id="all-that-may"),
+        pytest.param({"team": "shop"}, ["severity"], ["managers", "ops"], id="no-receiver-is-the-parents"),
+    ],
+)
+def test_where_alerts_of_a_rule_may_go(labels: dict[str, str], query_key: list[str], receivers: list[str]) -> None:
+    rule = FrequencyRule(alert="R", num_events=1, timeframe="1m", labels=labels, query_key=query_key)
+    assert list(possible_receivers(TREE, rule)) == receivers

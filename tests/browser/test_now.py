@@ -136,7 +136,9 @@ def test_the_keyboard_is_enough(page: Page, now: FrameLocator) -> None:
     expect(page.get_by_role("heading", name="CheckoutFailed")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["now", "silences", "silence?matchers=environment%3D%22prod%22"])
+@pytest.mark.parametrize(
+    "path", ["now", "silences", "silence?matchers=environment%3D%22prod%22", "rules", "rules/changes"]
+)
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_wider_than_the_window(page: Page, now: FrameLocator, path: str, width: int) -> None:
     expect(outage(now)).to_be_visible()

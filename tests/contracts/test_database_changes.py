@@ -22,10 +22,11 @@ def test_a_version_is_remembered_when_it_comes_into_force_again(database: Databa
 
 
 def test_kinds_are_kept_apart_and_the_newest_come_first(database: Database) -> None:
+    assert database.configuration_changes("rules") == []
     database.record_change("rules", Document(FILE, "a"), NOON, by="admin")
     database.record_change("topics", Document("topics.yaml", "b"), NOON)
     database.record_change("rules", Document("Variable faultline_rules", "a"), NOON)
-    [newest] = database.configuration_changes("rules", limit=1)
+    [newest] = database.configuration_changes("rules", range(1))
     assert (newest.source, newest.before, newest.diff) == ("Variable faultline_rules", "a", "")
     assert [change.by for change in database.configuration_changes("rules")] == [None, "admin"]
 

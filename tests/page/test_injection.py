@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,8 @@ from faultline.alerting.alerts import MuteReason, Sample
 from faultline.alerting.silences import Silence
 from faultline.model import Ack, AlertKey, AlertState, Labels
 from faultline.page.views.errors import By
+from faultline.settings import Settings
+from faultline.yaml_files import Document
 from tests.contracts.values import count, span
 from tests.page.conftest import AT
 from tests.page.test_now import MINUTE, effect, firing, message
@@ -41,6 +44,7 @@ ALLOWED |= {"h1", "h2", "h3", "h4", "small", "form", "fieldset", "legend", "labe
 ALLOWED |= {"button", "p", "span", "em", "strong", "dl", "dt", "dd", "time", "pre", "code", "details", "summary", "ul"}
 ALLOWED |= {"li", "article", "section", "textarea", "datalist", "ol", "mark", "progress", "figure", "figcaption"}
 ALLOWED |= {"svg", "rect", "line", "circle", "text", "g", "meter", "table", "thead", "tbody", "tr", "th", "td"}
+ALLOWED |= {"path"}
 Remember = Callable[..., None]
 
 
@@ -104,6 +108,31 @@ def test_no_field_of_an_alert_becomes_markup(
 
 
 @pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
+def test_no_name_in_the_rules_becomes_markup(
+    client: TestClient, database: Database, config: Settings, text: str
+) -> None:
+    names = [f"{text}{number}" for number in range(3)]
+    rules = [
+        {"alert": name, "num_events": 1, "timeframe": "1m", "labels": {"severity": text, "a": text}} for name in names
+    ]
+    written = json.dumps(
+        {
+            "groups": [{"name": text, "rules": rules}],
+            "chains": [{"name": text, "path": names}],
+            "route": {"receiver": text},
+            "receivers": [{"name": text}],
+        }
+    )
+    config.rules_file.write_text(written)
+    database.record_change("rules", Document(text, written), AT - MINUTE, by=text)
+    database.record_change("rules", Document(text, f"{text}\n{text}"), AT, by=text)
+    page = assert_harmless(client.get("/rules").text)
+    assert len([tag for tag, _ in page.elements if tag == "path"]) == 2
+    assert_harmless(client.get("/rules", params={"rule": names[1]}).text)
+    assert_harmless(client.get("/rules/changes").text)
+
+
+@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
 def test_no_part_of_an_address_becomes_markup(client: TestClient, text: str) -> None:
     for name in ("q", "severity", "episode", "lang", "state", "page", "unknown"):
         assert_harmless(client.get("/now", params={name: text}).text)
@@ -111,6 +140,9 @@ def test_no_part_of_an_address_becomes_markup(client: TestClient, text: str) -> 
         for path in ("/history", "/history/suppressed", "/history/messages"):
             assert_harmless(client.get(path, params={name: text}).text)
     assert_harmless(client.get("/history/episode", params={"id": text}).text)
+    for name in ("q", "rule", "state", "page", "kind", "saved"):
+        for path in ("/rules", "/rules/changes"):
+            assert_harmless(client.get(path, params={name: text}).text)
     for name in ("episode", "matchers", "lasts", "lang"):
         assert_harmless(client.get("/silence", params={name: text}).text)
 

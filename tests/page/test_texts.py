@@ -16,7 +16,7 @@ from faultline.dispatch.conclusion import Verdict
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, NotificationKind
 from faultline.page.texts import LANGUAGES, choose_language, texts_of
-from faultline.page.views import VIEWS
+from faultline.page.views import VIEWS, changes
 from faultline.page.views.errors import By
 
 TEMPLATES = sorted(Path(faultline.page.templates.__path__[0]).glob("*.j2"))
@@ -37,6 +37,9 @@ MADE = [
     *(f"errors.bys.{by}" for by in get_args(By)),
     *(f"errors.{name}" for name in ("service", "environment", "topic", "rule")),
     *(f"errors.any_{name}" for name in ("service", "environment", "topic")),
+    *(f"rules.tabs.{view}" for view in ("rules", "changes")),
+    *(f"rules.{key}" for key in ("causes", "effects")),
+    *(f"rules.kinds.{kind}" for kind in changes.KINDS),
     *(f"search.ended.{ended}" for ended in ("silent", "long", "failed")),
 ]
 

@@ -148,8 +148,8 @@ class InhibitRule(StrictModel):
     def compiled(self, rules: Sequence[BaseRule]) -> Iterator[Edge]:
         """An edge for each pair of rules whose alerts can be source and target; the two may be one rule."""
         pairs = frozenset((name, name) for name in self.equal)
-        targets = [rule for rule in rules if _may_match(self.target, rule)]
-        for cause in (rule for rule in rules if _may_match(self.source, rule)):
+        targets = [rule for rule in rules if may_match(self.target, rule)]
+        for cause in (rule for rule in rules if may_match(self.source, rule)):
             for effect in targets:
                 if self._may_inhibit(cause, effect):
                     yield Edge(
@@ -168,11 +168,11 @@ class InhibitRule(StrictModel):
 
     def selects_both_ends(self, rule: BaseRule) -> bool:
         """Whether every alert of the rule matches both sides."""
-        return _must_match(self.source, rule) and _must_match(self.target, rule)
+        return must_match(self.source, rule) and must_match(self.target, rule)
 
     def _may_inhibit(self, cause: BaseRule, effect: BaseRule) -> bool:
         """Not where both alerts match both sides, as in Alertmanager, or where labels to be equal are set apart."""
-        both = all(_must_match(side, rule) for side in (self.source, self.target) for rule in (cause, effect))
+        both = all(must_match(side, rule) for side in (self.source, self.target) for rule in (cause, effect))
         return not both and all(_may_agree(name, cause, effect) for name in self.equal)
 
 
@@ -185,12 +185,13 @@ def _fixed(rule: BaseRule) -> dict[str, str]:
     return {**rule.labels, "alertname": rule.alert}
 
 
-def _may_match(matchers: Sequence[Matcher], rule: BaseRule) -> bool:
+def may_match(matchers: Sequence[Matcher], rule: BaseRule) -> bool:
     """Whether an alert of the rule can have labels that match: those of its identity may be anything."""
     return matches_all([each for each in matchers if each.name not in rule.identity], _fixed(rule))
 
 
-def _must_match(matchers: Sequence[Matcher], rule: BaseRule) -> bool:
+def must_match(matchers: Sequence[Matcher], rule: BaseRule) -> bool:
+    """Whether every alert of the rule matches, whatever the labels of its identity are."""
     return all(each.name not in rule.identity for each in matchers) and matches_all(matchers, _fixed(rule))
 
 

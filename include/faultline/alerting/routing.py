@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from faultline.alerting.chainfile import may_match, must_match
 from faultline.alerting.matchers import matches_all
 from faultline.alerting.rulefile import Route
+from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.timeintervals import NamedIntervals
 from faultline.model import Labels
 
@@ -65,6 +67,24 @@ def destinations(root: Route, labels: Mapping[str, str]) -> tuple[Destination, .
     for destination in _leaves(root, labels, Destination("")):
         found.setdefault(destination.receiver, destination)
     return tuple(found.values())
+
+
+def possible_receivers(root: Route, rule: BaseRule) -> tuple[str, ...]:
+    """The receivers that alerts of the rule may go to, whatever the labels of their identity are; each once."""
+    return tuple(dict.fromkeys(_possible(root, rule, "")))
+
+
+def _possible(route: Route, rule: BaseRule, inherited: str) -> Iterator[str]:
+    receiver, taken = route.receiver or inherited, False
+    for child in route.routes:
+        if may_match(child.parsed_matchers, rule):
+            yield from _possible(child, rule, receiver)
+            if must_match(child.parsed_matchers, rule):
+                taken = True
+                if not child.continue_:
+                    break
+    if not taken:
+        yield receiver
 
 
 def _leaves(route: Route, labels: Mapping[str, str], parent: Destination) -> Iterator[Destination]:

@@ -79,7 +79,7 @@ def measure(
         was, over = over, is_over(rule, tally, end, Sight(width, closed, watched, over))
         count = tally.total(start, end)
         if count or over != was:
-            found.append(Measured(start, count, _in_words(rule, tally, end, width), over))
+            found.append(Measured(start, count, in_words(rule, tally, end, width), over))
         start = end
     return tuple(found)
 
@@ -128,7 +128,8 @@ def _sending(each: Sent, about: str = "") -> Event:
     return Event(told.created_at, f"{told.kind} message to {each.target}{about}", (told.reason, became, *said))
 
 
-def _in_words(rule: BaseRule, tally: Tally, end: datetime, width: timedelta) -> str:
+def in_words(rule: BaseRule, tally: Tally, end: datetime, width: timedelta) -> str:
+    """What the window that ends there came to in the rule's terms."""
     total = tally.total(end - width, end)
     match rule:
         case PercentageRule():

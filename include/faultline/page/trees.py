@@ -14,7 +14,7 @@ from faultline.model import AlertState
 
 ENDED = frozenset({AlertState.INACTIVE, AlertState.RESOLVED, AlertState.EXPIRED})
 # What a person may have to do something about comes first.
-_ORDER = (
+URGENCY = (
     *(AlertState.FIRING, AlertState.ACKED, AlertState.HELD, AlertState.RECOVERING, AlertState.SUPPRESSED),
     *(AlertState.PENDING, *ENDED),
 )
@@ -36,7 +36,7 @@ class Tree:
     def states(self) -> list[tuple[AlertState, int]]:
         """How many effects are in each state, the most urgent state first."""
         counted = Counter(effect.state for effect in self.effects)
-        return [(state, counted[state]) for state in _ORDER if counted[state]]
+        return [(state, counted[state]) for state in URGENCY if counted[state]]
 
     @cached_property
     def records(self) -> int:
@@ -121,7 +121,7 @@ def count_states(trees: Iterable[Tree]) -> list[tuple[AlertState, int]]:
 def count_all(trees: Iterable[Tree]) -> list[tuple[AlertState, int]]:
     """How many alerts are in each state, the most urgent state first."""
     counted = Counter(outline.state for tree in trees for outline in tree.members)
-    return [(state, counted[state]) for state in _ORDER if counted[state]]
+    return [(state, counted[state]) for state in URGENCY if counted[state]]
 
 
 def _root_of(outline: Outline, known: Mapping[str, Outline]) -> Outline:
@@ -147,4 +147,4 @@ def _shared(trees: Sequence[Tree]) -> dict[str, str]:
 
 def _urgency(tree: Tree) -> tuple[int, int, float, str]:
     root = tree.root
-    return _ORDER.index(root.state), -rank(root.severity), -root.starts_at.timestamp(), root.episode
+    return URGENCY.index(root.state), -rank(root.severity), -root.starts_at.timestamp(), root.episode

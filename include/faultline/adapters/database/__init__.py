@@ -48,6 +48,7 @@ from faultline.dispatch.story import History
 from faultline.errors import Fault
 from faultline.model import (
     Ack,
+    AlertState,
     ErrorCount,
     FloodCount,
     Interval,
@@ -288,10 +289,10 @@ class Database:
         with writing(self._engine) as connection:
             return changes.record_change(connection, kind, document, hash or document.hash, at, by)
 
-    def configuration_changes(self, kind: str, limit: int = 20) -> list[ConfigurationChange]:
-        """The latest changes of the rules, the topics or the settings, newest first."""
+    def configuration_changes(self, kind: str, page: range = range(20)) -> list[ConfigurationChange]:
+        """The changes of the rules, the topics or the settings, newest first; the page says which of them."""
         with reading(self._engine) as connection:
-            return changes.configuration_changes_of(connection, kind, limit)
+            return changes.configuration_changes_of(connection, kind, page)
 
     def rule_faults(self) -> list[Fault]:
         """What is wrong with the rule files as they are now."""
@@ -371,6 +372,16 @@ class Database:
         """What the last recorded evaluation remembered, also what has ended; the newest where there are more."""
         with reading(self._engine) as connection:
             return glance.live_outlines(connection, limit)
+
+    def live_of(self, rules: Collection[str], limit: int) -> list[Outline]:
+        """Of that the alerts of these rules."""
+        with reading(self._engine) as connection:
+            return glance.live_of(connection, rules, limit)
+
+    def live_states(self) -> dict[str, dict[AlertState, int]]:
+        """How many of the alerts that the last evaluation remembered are in each state, by their rule."""
+        with reading(self._engine) as connection:
+            return glance.live_states(connection)
 
     def outlines_since(self, since: datetime, limit: int) -> list[Outline]:
         """Episodes that began since then or are remembered, newest first."""

@@ -53,16 +53,17 @@ def record_change(
     return bool(connection.execute(insert_or_ignore(connection, configuration_changes).values(row)).rowcount)
 
 
-def configuration_changes_of(connection: Connection, kind: str, limit: int) -> list[ConfigurationChange]:
-    """The latest changes of a kind, newest first."""
+def configuration_changes_of(connection: Connection, kind: str, page: range) -> list[ConfigurationChange]:
+    """The changes of a kind, newest first; the page says which of them."""
     rows = connection.execute(
         select(configuration_changes)
         .where(configuration_changes.c.kind == kind)
         .order_by(configuration_changes.c.id.desc())
-        .limit(limit + 1)
+        .offset(page.start)
+        .limit(len(page) + 1)
     ).all()
     before = [row.text for row in rows[1:]] + [""]
     return [
         ConfigurationChange(row.kind, row.source, row.hash, row.changed_at, row.changed_by, row.text, text)
-        for row, text in zip(rows, before, strict=True)
-    ][:limit]
+        for row, text in zip(rows[: len(page)], before, strict=False)
+    ]

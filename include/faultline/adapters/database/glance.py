@@ -67,6 +67,22 @@ def live_outlines(connection: Connection, limit: int) -> list[Outline]:
     return outlines(connection, alerts.c.live, limit)
 
 
+def live_of(connection: Connection, rules: Collection[str], limit: int) -> list[Outline]:
+    """Of that the alerts of these rules."""
+    return outlines(connection, alerts.c.live & alerts.c.rule.in_(rules), limit)
+
+
+def live_states(connection: Connection) -> dict[str, dict[AlertState, int]]:
+    """How many of the alerts that the last evaluation remembered are in each state, by their rule."""
+    rows = connection.execute(
+        select(alerts.c.rule, alerts.c.state, func.count()).where(alerts.c.live).group_by(alerts.c.rule, alerts.c.state)
+    )
+    found: dict[str, dict[AlertState, int]] = {}
+    for rule, state, number in rows:
+        found.setdefault(rule, {})[_STATES[state]] = number
+    return found
+
+
 def outlines_since(connection: Connection, since: datetime, limit: int) -> list[Outline]:
     """Episodes that began since then or are remembered, newest first."""
     return outlines(connection, or_(alerts.c.live, alerts.c.starts_at >= since), limit)
