@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Self
 
 import httpx
@@ -60,6 +61,27 @@ class AirflowApi:
         return list(
             self._call("GET", f"/dags/{dag_id}/dagRuns", params={"limit": limit, "order_by": "-run_after"})["dag_runs"]
         )
+
+    def backfill(self, dag_id: str, since: datetime, until: datetime, **more: Any) -> int:
+        """Start a backfill of the runs whose logical dates lie in ``[since, until]``; its id."""
+        body = {"dag_id": dag_id, "from_date": since.isoformat(), "to_date": until.isoformat(), **more}
+        return int(self._call("POST", "/backfills", json=body)["id"])
+
+    def backfills(self, dag_id: str) -> list[dict[str, Any]]:
+        """Every backfill, newest first; ``completed_at`` is set when all its runs have ended."""
+        answer = self._call("GET", "/backfills", params={"dag_id": dag_id, "order_by": "-id", "limit": 100})
+        return list(answer["backfills"])
+
+    def runs_between(self, dag_id: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+        """The runs whose logical dates lie in ``[since, until]``, oldest first; at most 100."""
+        span = {"logical_date_gte": since.isoformat(), "logical_date_lte": until.isoformat()}
+        params = {**span, "order_by": "logical_date", "limit": 100}
+        return list(self._call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"])
+
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """What a task of a run has returned."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._call("GET", path, params={"deserialize": True})["value"]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run, mapped ones each."""

@@ -153,3 +153,25 @@ class AirflowUi:
     def stop(self) -> None:
         """Stop it as an operator would."""
         self.child.stop()
+
+
+class AirflowWorkers:
+    """The scheduler with its executor, and the DAG processor, of an Airflow whose UI runs."""
+
+    def __init__(self, spec: Airflow) -> None:
+        self.spec = spec
+        self.children = [Child(program) for program in spec.programs() if program != spec.api_server()]
+
+    def start(self) -> None:
+        """Start them and wait until both give signs of life."""
+        for child in self.children:
+            child.start()
+        wait_until(self.spec.answers, "Airflow", self.spec.log("scheduler"), self._alive, 180)
+
+    def stop(self) -> None:
+        """Stop them. Tasks that will not end within seconds are killed."""
+        for child in self.children:
+            child.stop()
+
+    def _alive(self) -> bool:
+        return all(child.alive() for child in self.children)
