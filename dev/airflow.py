@@ -99,7 +99,7 @@ class Airflow:
     def settings(self) -> dict[str, str]:
         """The whole environment of a component and its tasks, beside what this process has."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        sections = {**self._connections(), **_LEAN, **_RECOVERY}
+        sections = {**self._connections(), **LEAN, **RECOVERY}
         named = {f"AIRFLOW__{section}__{name}": value for (section, name), value in sections.items()}
         own = {"AIRFLOW_HOME": str(self.folder), "PATH": path, "FAULTLINE_ARCHIVE_POOL": ARCHIVE_POOL}
         return {**own, **named, **self.environment}
@@ -143,7 +143,7 @@ class Airflow:
 
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
-_LEAN = {
+LEAN = {
     ("CORE", "EXECUTOR"): "LocalExecutor",
     ("CORE", "PARALLELISM"): "8",
     ("CORE", "LOAD_EXAMPLES"): "False",
@@ -151,14 +151,17 @@ _LEAN = {
     ("API", "WORKERS"): "1",
     ("DAG_PROCESSOR", "PARSING_PROCESSES"): "1",
     ("DAG_PROCESSOR", "REFRESH_INTERVAL"): "5",
+    # A file that has changed is parsed at once anyway; to parse all of them takes a core for ten seconds.
+    ("DAG_PROCESSOR", "MIN_FILE_PROCESS_INTERVAL"): "300",
     ("SCHEDULER", "SCHEDULER_IDLE_SLEEP_TIME"): "0.2",
 }
 
-# The defaults find a task whose process is gone after five minutes; these after some 18 s.
-_RECOVERY = {
+# The defaults find a task whose supervisor is gone after five minutes; these after some 18 s. The threshold is longer
+# than Airflow's: a scheduler whose loop takes longer declares itself dead and resets every task that runs.
+RECOVERY = {
     ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT"): "15",
     ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"): "3",
-    ("SCHEDULER", "SCHEDULER_HEALTH_CHECK_THRESHOLD"): "15",
-    ("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL"): "10",
+    ("SCHEDULER", "SCHEDULER_HEALTH_CHECK_THRESHOLD"): "60",
+    ("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL"): "30",
     ("WORKERS", "MIN_HEARTBEAT_INTERVAL"): "2",
 }
