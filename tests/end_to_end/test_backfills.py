@@ -50,6 +50,8 @@ DAGS = {
     "digest_errors": timedelta(0),
 }
 SCHEDULES = {"FAULTLINE_ARCHIVE_SCHEDULE": "0 * * * *", "FAULTLINE_DIGEST_SCHEDULE": "0 * * * *"}
+# Nothing is killed here, and on a busy machine nothing is to look as if it were.
+PATIENCE = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300"}
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def site(
         "FAULTLINE_TOPICS_FILE": str(folder / "topics.yaml"),
         "FAULTLINE_TASK_BUDGET": "2m",
         **SCHEDULES,
+        **PATIENCE,
     }
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result()
