@@ -69,6 +69,24 @@ def test_inhibit_rules_by_which_two_alerts_of_a_rule_may_mute_each_other_are_dou
     )
 
 
+def test_a_hold_that_is_shorter_than_its_cause_is_evaluated_is_doubted(tmp_path: Path) -> None:
+    rules = """\
+groups:
+- {name: g, evaluation_interval: 1m, rules: [{alert: A, num_events: 1, timeframe: 1m}]}
+- {name: h, rules: [{alert: B, num_events: 1, timeframe: 1m}]}
+route: {receiver: ops}
+receivers: [{name: ops}]
+chains: [{name: c, path: [A, B], hold: 50s}]
+"""
+    assert (
+        "r.yaml:6: warning: 'B' waits 50s for 'A', which is evaluated every 1m: it may page before its cause is seen"
+        in check(tmp_path, rules).output
+    )
+    assert "warning" not in check(tmp_path, rules.replace("50s", "1m")).output
+    fault = check(tmp_path, rules.replace("interval: 1m", "interval: 0s"))
+    assert "r.yaml:2: groups.0.evaluation_interval" in fault.output
+
+
 def test_faults_for_programs_and_for_github(tmp_path: Path) -> None:
     broken = RULES.replace("num_events", "num_event")
     as_json = check(tmp_path, broken, "--format", "json")

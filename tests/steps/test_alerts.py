@@ -166,6 +166,21 @@ def test_the_operators_hear_once_of_each_broken_version(settings: Settings, data
     assert {alert.labels["source"] for alert in told} == {str(settings.rules_file)}
 
 
+def test_a_group_with_an_interval_of_its_own_is_evaluated_when_it_begins_also_after_a_restart(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    settings.rules_file.write_text(RULES.replace("- name: shop", "- name: shop\n  evaluation_interval: 1m"))
+    told = {}
+    for runs in ((0, 30), (40, 59, 60), (61,)):
+        with AlertWatch(settings, database, "test", clock=clock) as watch:
+            for seconds in runs:
+                clock.now = START + timedelta(seconds=seconds)
+                told[seconds] = len(watch.evaluate().notifications)
+                if not seconds:
+                    count(database, 5)
+    assert told == {0: 0, 30: 0, 40: 0, 59: 0, 60: 1, 61: 0}
+
+
 def test_broken_topics_leave_the_last_good_ones_in_force(settings: Settings, database: Database, clock: Clock) -> None:
     with AlertWatch(settings, database, "first", clock=clock) as watch:
         watch.evaluate()

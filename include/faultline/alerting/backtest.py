@@ -44,8 +44,8 @@ class Backtest:
         """How long before a time to begin to evaluate, so that what goes on at that time is known as that."""
         graph = self.rules.graph
         longest = (
-            rule.reach + rule.for_ + rule.keep_firing_for + graph.memory(rule.alert)
-            for rule in self.rules.rules.values()
+            rule.reach + rule.for_ + rule.keep_firing_for + graph.memory(name) + self.rules.interval(name)
+            for name, rule in self.rules.rules.items()
         )
         return self._lateness + 2 * self._bucket + max(longest, default=timedelta(0))
 

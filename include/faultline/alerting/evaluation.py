@@ -70,7 +70,9 @@ def evaluate(
     notifications = () if memory.is_cold(at, watermark) else tuple(_announce_all(progress))
     terms = tuple(_seen_terms(progress))
     forgotten = tuple(_forget(progress))
-    memory.since = watermark
+    memory.since, memory.at = watermark, at
+    for name in progress.paced.keys() - progress.resting:
+        memory.paces[memory.rules.intervals[name]].since = watermark
     return Evaluation(
         at,
         watermark,
@@ -96,7 +98,24 @@ def _begun(
     moved, remuted = memory.seen != edges, memory.seen is None or memory.seen[2:] != edges[2:]
     memory.seen = edges
     heard = {ack.episode: ack for ack in reversed(acks)}
-    return Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched(), heard)
+    progress = Progress(memory, here, silences, moved, remuted, memory.tallies.take_touched(), heard)
+    if memory.rules.intervals:
+        _keep_pace(progress, watermark)
+    return progress
+
+
+def _keep_pace(progress: Progress, watermark: datetime | None) -> None:
+    """What was counted for rules that are not due waits; those that are take it all."""
+    memory, at, paced, resting = progress.memory, progress.horizon.at, dict[str, Horizon](), set[str]()
+    for name, interval in memory.rules.intervals.items():
+        pace = memory.paces[interval]
+        paced[name] = horizon(at, watermark, pace.since, memory.bucket, memory.lateness)
+        pace.wait(name, progress.touched.pop(name, {}))
+        if pace.is_due(at, memory.at):
+            progress.touched[name] = pace.waiting.pop(name)
+        else:
+            resting.add(name)
+    progress.paced, progress.resting = paced, frozenset(resting)
 
 
 def _note_deliveries(progress: Progress, delivered: Mapping[str, datetime]) -> None:
@@ -119,11 +138,10 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
         memory.effects = effects_by_cause(memory.alerts.values())
     occasions: dict[str, Occasion] = {}
     for alert in _causes_first(progress):
-        explained = _explained(memory, alert)
         waiting = alert.state in _WAITING
         # Otherwise there is nothing to say: nobody was told of it or is to be, and it explains nobody.
         if alert.told or alert.sounding or alert.episode in memory.effects:
-            occasion = _occasion(progress, alert, explained)
+            occasion = _occasion(progress, alert)
             told, sent = announce(occasion)
             progress.put(alert, told)
             # Whoever was told just now may be over already, only kept for its page.
@@ -131,7 +149,6 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
             occasions[told.episode] = dataclasses.replace(occasion, alert=told)
             yield from sent
         (memory.restless.add if waiting else memory.restless.discard)(alert.episode)
-        (memory.explained.add if explained else memory.explained.discard)(alert.episode)
     if memory.rules.grouped:
         yield from _announce_groups(progress, occasions)
 
@@ -139,9 +156,7 @@ def _announce_all(progress: Progress) -> Iterator[Notification]:
 def _announce_groups(progress: Progress, occasions: Mapping[str, Occasion]) -> Iterator[Notification]:
     memory, at = progress.memory, progress.horizon.at
     grouped = [alert for alert in memory.alerts.values() if in_groups(alert, memory.rules)]
-    of_all = [
-        occasions.get(alert.episode) or _occasion(progress, alert, _explained(memory, alert)) for alert in grouped
-    ]
+    of_all = [occasions.get(alert.episode) or _occasion(progress, alert) for alert in grouped]
     told, sent = announce_groups(of_all, at)
     for episode, alert in told.items():
         progress.put(memory.alerts[episode], alert)
@@ -149,15 +164,16 @@ def _announce_groups(progress: Progress, occasions: Mapping[str, Occasion]) -> I
     yield from sent
 
 
-def _explained(memory: Memory, alert: Alert) -> bool:
-    return any(memory.is_live(cause.episode) for cause in alert.causes)
+def _explained(memory: Memory, alert: Alert | None) -> bool:
+    return alert is not None and any(memory.is_live(cause.episode) for cause in alert.causes)
 
 
-def _occasion(progress: Progress, alert: Alert, explained: bool) -> Occasion:
+def _occasion(progress: Progress, alert: Alert) -> Occasion:
     memory, at = progress.memory, progress.horizon.at
-    newly = explained and alert.episode not in memory.explained
+    explained, before = _explained(memory, alert), progress.before.get(alert.episode, alert)
     effects = [memory.alerts[each] for each in memory.effects.get(alert.episode, ())]
     silenced = silenced_by(progress.silences, alert.labels, at) is not None
+    newly = explained and not _explained(memory, before)
     return Occasion(memory.rules, at, alert, effects, explained, newly, silenced)
 
 
@@ -183,17 +199,20 @@ def _causes_first(progress: Progress) -> list[Alert]:
 
 def _seen_terms(progress: Progress) -> Iterator[Term]:
     """The terms that new_term rules saw, as exactly as their windows need it."""
+    of = progress.memory.tallies.of
     for name, keys in progress.touched.items():
         rule = progress.memory.rules.rules[name]
         if isinstance(rule, NewTermRule):
-            yield from progress.memory.tallies.note_terms(name, keys, rule.terms_window_size / 100)
+            known = [key for key in keys if key in of[name]]  # while it waited, a term may have been forgotten
+            yield from progress.memory.tallies.note_terms(name, known, rule.terms_window_size / 100)
 
 
 def _forget(progress: Progress) -> Iterator[str]:
     """Drop what no later evaluation needs: ended episodes that explain nobody and are named nowhere any more."""
     memory = progress.memory
     if progress.moved:
-        memory.tallies.forget(progress.horizon.first - memory.lateness, memory.bucket)
+        first = min([progress.horizon.first, *(each.first for each in progress.paced.values())])
+        memory.tallies.forget(first - memory.lateness, memory.bucket)
     yield from (episode for episode in progress.before if episode not in memory.alerts)
     over = [alert for alert in memory.alerts.values() if not alert.live] if progress.moved or progress.before else []
     if not over:

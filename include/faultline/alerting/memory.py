@@ -13,6 +13,7 @@ from functools import cached_property
 
 from faultline.alerting.alerts import Alert, Term, Told
 from faultline.alerting.causes import Explanation
+from faultline.alerting.pacing import Pace, paces_of
 from faultline.alerting.rules import Rules
 from faultline.alerting.silences import Silence
 from faultline.alerting.tallies import Tallies, Tally
@@ -26,12 +27,13 @@ Edges = tuple[datetime | None, datetime, frozenset[Silence], tuple[bool, ...]]
 class Memory:
     """``alerts`` has every episode that is remembered, ``latest`` the last one of each alert by rule.
 
-    ``since`` is the last watermark, ``watched`` since when each rule is evaluated, ``seen`` the bucket edges of the
-    last evaluation and what was muted then. ``restless`` are episodes that time alone may change, ``explained`` those
-    with a live cause. ``explanations`` hold until a cause stirs; until ``quiet_until`` is closed, only counts
-    and causes can change an episode. Until ``cold_until`` nothing is sent unless there is a watermark: after a start
-    from nothing, effects may be counted before their causes. ``lateness`` is how long a closed bucket
-    still takes records. ``awaited`` are the messages whose delivery is not known yet, and the episodes they tell of.
+    ``at`` is when the last evaluation was, ``since`` its watermark, ``paces`` what groups with an interval of their own
+    have not seen yet, ``watched`` since when each rule is evaluated, ``seen`` the bucket edges of the last evaluation
+    and what was muted then. ``restless`` are episodes that time alone may change. ``explanations`` hold until a cause
+    stirs; until ``quiet_until`` is closed, only counts and causes can change an episode. Until ``cold_until`` nothing
+    is sent unless there is a watermark: after a start from nothing, effects may be counted before their causes.
+    ``lateness`` is how long a closed bucket still takes records. ``awaited`` are the messages whose delivery is not
+    known yet, and the episodes they tell of.
     """
 
     rules: Rules
@@ -39,11 +41,12 @@ class Memory:
     tallies: Tallies
     since: datetime | None = None
     watched: dict[str, datetime] = field(default_factory=dict)
+    at: datetime | None = None
+    paces: dict[timedelta, Pace] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     latest: dict[str, dict[AlertKey, Alert]] = field(default_factory=dict)
     seen: Edges | None = None
     restless: set[str] = field(default_factory=set)
-    explained: set[str] = field(default_factory=set)
     effects: dict[str, list[str]] = field(default_factory=dict)
     explanations: dict[str, Explanation] = field(default_factory=dict)
     quiet_until: dict[str, datetime] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Memory:
         bucket: timedelta,
         *,
         alerts: Iterable[Alert] = (),
+        at: datetime | None = None,
         since: datetime | None = None,
         watched: Mapping[str, datetime] | None = None,
         terms: Iterable[Term] = (),
@@ -71,7 +75,8 @@ class Memory:
         What a new_term rule finds in them when it is watched for the first time is known, not new.
         """
         memory = cls(rules, bucket, Tallies(list(rules.rules.values())), since, dict(watched or {}))
-        memory.cold_until, memory.lateness = cold_until, lateness
+        memory.cold_until, memory.lateness, memory.at = cold_until, lateness, at
+        memory.paces = paces_of(rules.intervals.values(), since, lateness)
         for term in terms:
             tallies = memory.tallies.of.get(term.alert.rule)
             if tallies is not None:
@@ -79,10 +84,6 @@ class Memory:
         memory.learn(counts)
         for alert in sorted(alerts, key=lambda alert: alert.starts_at):
             memory.put(alert)
-        live = {alert.episode for alert in memory.alerts.values() if alert.live}
-        memory.explained = {
-            alert.episode for alert in memory.alerts.values() if any(cause.episode in live for cause in alert.causes)
-        }
         return memory
 
     def learn(self, counts: Iterable[ErrorCount]) -> None:
@@ -109,7 +110,6 @@ class Memory:
         if latest.get(alert.key) is alert:
             del latest[alert.key]
         self.restless.discard(episode)
-        self.explained.discard(episode)
         self.explanations.pop(episode, None)
         self.quiet_until.pop(episode, None)
 
@@ -126,7 +126,7 @@ class Memory:
         """How long after its end an alert of each rule may explain others, or come back."""
         graph, bucket = self.rules.graph, self.bucket
         return {
-            name: max(graph.memory(name), 2 * window_width(rule, bucket)) + bucket
+            name: max(graph.memory(name), 2 * window_width(rule, bucket)) + bucket + self.rules.interval(name)
             for name, rule in self.rules.rules.items()
         }
 
@@ -154,4 +154,6 @@ class Memory:
 
 def lookback(rules: Rules, bucket: timedelta, lateness: timedelta) -> timedelta:
     """How far back counts are needed: the longest reach of a window that may change, and a bucket at both ends."""
-    return max((rule.reach for rule in rules.rules.values()), default=timedelta(0)) + lateness + 2 * bucket
+    slowest = max(rules.intervals.values(), default=None)
+    unseen = timedelta(0) if slowest is None else slowest + lateness
+    return max((rule.reach for rule in rules.rules.values()), default=timedelta(0)) + unseen + lateness + 2 * bucket

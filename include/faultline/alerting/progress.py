@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from faultline.alerting.alerts import Alert, Suppression
 from faultline.alerting.memory import Memory
+from faultline.alerting.pacing import Keys
 from faultline.alerting.silences import Silence
 from faultline.alerting.windows import Horizon
-from faultline.model import Ack, AlertKey, Transition
-
-Keys = dict[AlertKey, datetime | None]
+from faultline.model import Ack, Transition
 
 
 @dataclass
 class Progress:
     """``before`` has what changed alerts were, None for those that were not there; ``stirred`` are rules whose alerts
     made a step, ``looked_at`` the episodes that were stepped, ``moved`` says that time passed an edge,
-    ``remuted`` that what is silenced or muted is not what it was; ``acks`` are new, by episode.
+    ``remuted`` that what is silenced or muted is not what it was; ``acks`` are new, by episode. ``paced`` has where
+    rules of groups with their own interval stand in time, ``resting`` those of them that are not due.
     """
 
     memory: Memory
@@ -29,11 +28,17 @@ class Progress:
     remuted: bool
     touched: dict[str, Keys]
     acks: Mapping[str, Ack]
+    paced: Mapping[str, Horizon] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
     before: dict[str, Alert | None] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     ended: dict[str, Alert] = field(default_factory=dict)
     looked_at: set[str] = field(default_factory=set)
     stirred: set[str] = field(default_factory=set)
+
+    def horizon_of(self, rule: str) -> Horizon:
+        """Where the evaluation of a rule stands in time."""
+        return self.paced.get(rule, self.horizon)
 
     def put(self, before: Alert | None, alert: Alert) -> None:
         """Remember the alert as it is now."""

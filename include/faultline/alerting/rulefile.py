@@ -26,6 +26,9 @@ class Group(StrictModel):
     """Rules that belong together; a name for the reader."""
 
     name: Name
+    evaluation_interval: PositiveDuration | None = Field(
+        default=None, description="how often its rules are evaluated; with every evaluation when absent"
+    )
     rules: tuple[Rule, ...]
 
 

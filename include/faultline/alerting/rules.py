@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from faultline.alerting.chains import ChainGraph, build_graph
@@ -30,6 +31,16 @@ class Rules:
     def rules(self) -> Mapping[str, BaseRule]:
         """Every rule by the name of its alert."""
         return {rule.alert: rule for group in self.file.groups for rule in group.rules}
+
+    @cached_property
+    def intervals(self) -> Mapping[str, timedelta]:
+        """Of the rules whose group has an interval of its own, that interval."""
+        groups = [(group.evaluation_interval, group.rules) for group in self.file.groups]
+        return {rule.alert: interval for interval, rules in groups if interval for rule in rules}
+
+    def interval(self, rule: str) -> timedelta:
+        """How long the rule may go without an evaluation; 0 where each is its."""
+        return self.intervals.get(rule, timedelta(0))
 
     @cached_property
     def receivers(self) -> Mapping[str, ReceiverConfig]:

@@ -144,6 +144,7 @@ def _restarted(memory: Memory, counted: Sequence[ErrorCount], terms: Iterable[Te
         memory.rules,
         memory.bucket,
         alerts=_ALERTS.validate_json(_ALERTS.dump_json(tuple(memory.alerts.values()))),
+        at=memory.at,
         since=memory.since,
         watched=memory.watched,
         terms=terms,

@@ -15,7 +15,8 @@ from faultline.alerting.ledger import keep_ledger
 from faultline.alerting.lifecycle import step
 from faultline.alerting.measures import may_be_over
 from faultline.alerting.notifications import all_muted, owes_a_page
-from faultline.alerting.progress import Keys, Progress
+from faultline.alerting.pacing import Keys
+from faultline.alerting.progress import Progress
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.scenes import Mute, Scene
 from faultline.alerting.silences import silenced_by
@@ -36,7 +37,8 @@ def step_all(progress: Progress) -> None:
             restless.setdefault(alert.key.rule, []).append(alert.key)
     known = KnownCauses(memory.latest, memory.alerts)
     for name in memory.rules.graph.order:
-        _step_rule(progress, memory.rules.rules[name], restless.get(name, ()), known)
+        step = _let_rest if name in progress.resting else _step_rule
+        step(progress, memory.rules.rules[name], restless.get(name, ()), known)
     _expire_removed_rules(progress)
 
 
@@ -46,6 +48,15 @@ def _holds_on(progress: Progress, alert: Alert) -> bool:
         return False
     hold = progress.memory.rules.graph.hold(alert.key.rule, alert.labels)
     return progress.horizon.at < alert.held_since + hold
+
+
+def _let_rest(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
+    """Of a rule that is not due only what people say is heard; what is to be told of its alerts is told in time."""
+    latest = progress.memory.latest.get(rule.alert, {})
+    told = progress.remuted or progress.memory.rules.repeats
+    progress.looked_at |= {latest[key].episode for key in (latest if told else restless) if key in latest}
+    acked = [alert.key for alert in latest.values() if alert.episode in progress.acks] if progress.acks else []
+    _step_keys(progress, rule, dict.fromkeys(acked), known)
 
 
 def _step_rule(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey], known: KnownCauses) -> None:
@@ -79,9 +90,10 @@ def _keys(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey]) -> K
     """The alerts of the rule to look at, with the earliest bucket that was added to, if one was."""
     memory, latest = progress.memory, progress.memory.latest.get(rule.alert)
     keys: Keys = {}
-    if latest and (progress.moved or progress.stirred & memory.rules.graph.ancestors(rule.alert)):
+    moved = progress.moved or rule.alert in progress.paced
+    if latest and (moved or progress.stirred & memory.rules.graph.ancestors(rule.alert)):
         keys |= {key: None for key, alert in latest.items() if alert.live and not _rests(progress, rule, alert)}
-    if progress.moved and rule.needs_closing:
+    if moved and rule.needs_closing:
         keys |= dict.fromkeys(memory.tallies.of[rule.alert])
         if not rule.identity:
             keys[AlertKey(rule.alert, Labels())] = None
@@ -93,6 +105,8 @@ def _keys(progress: Progress, rule: BaseRule, restless: Iterable[AlertKey]) -> K
 def _rests(progress: Progress, rule: BaseRule, alert: Alert) -> bool:
     """Whether neither the time that passed nor what is muted nor a cause can have changed the alert."""
     memory, closed = progress.memory, progress.horizon.closed
+    if rule.alert in progress.paced:
+        return False  # what has changed since its last evaluation is not known
     quiet_until = memory.quiet_until.get(alert.episode)
     if quiet_until is None or closed is None or closed >= quiet_until or progress.remuted or memory.rules.repeats:
         return False
@@ -103,10 +117,11 @@ class _Stepper:
     """Steps the alerts of one rule, and knows what is around them."""
 
     def __init__(self, progress: Progress, rule: BaseRule, known: KnownCauses) -> None:
-        self._causes_stirred = not progress.stirred.isdisjoint(progress.memory.rules.graph.ancestors(rule.alert))
+        ancestors = progress.memory.rules.graph.ancestors(rule.alert)
+        self._causes_stirred = rule.alert in progress.paced or not progress.stirred.isdisjoint(ancestors)
         self._explained: set[str] = set()
         self._progress, self._rule, self._known = progress, rule, known
-        self._memory, self._horizon = progress.memory, progress.horizon
+        self._memory, self._horizon = progress.memory, progress.horizon_of(rule.alert)
         self._touched = progress.touched.get(rule.alert, {})
         self._tallies = progress.memory.tallies.of[rule.alert]
         self._latest = progress.memory.latest.setdefault(rule.alert, {})

@@ -11,13 +11,23 @@ from faultline.alerting.precedence import in_a_circle
 from faultline.alerting.routing import EVERY_LABEL
 from faultline.alerting.rulefile import RulesFile
 from faultline.alerting.rulekinds import BaseRule
+from faultline.durations import format_duration
 from faultline.errors import Fault
 
 
 def find_warnings(model: RulesFile, text: str, file: str) -> list[Fault]:
     """Every doubt about a file without faults, in the order of its lines."""
     return placed(
-        [*_inhibitions(model), *_rules(model), *_groups(model), *_silences(model), *_receivers(model)], text, file
+        [
+            *_inhibitions(model),
+            *_holds(model),
+            *_rules(model),
+            *_groups(model),
+            *_silences(model),
+            *_receivers(model),
+        ],
+        text,
+        file,
     )
 
 
@@ -47,6 +57,17 @@ def _circles(model: RulesFile, rules: Sequence[BaseRule]) -> Iterator[Finding]:
                     f"two alerts of {rule!r} may mute each other, by this and those before it; one of the two is sent"
                 )
                 yield ("inhibit_rules", number), message
+
+
+def _holds(model: RulesFile) -> Iterator[Finding]:
+    intervals = {rule.alert: group.evaluation_interval for group in model.groups for rule in group.rules}
+    for number, chain in enumerate(model.chains):
+        for edge in chain.compiled():
+            interval = intervals[edge.cause]
+            if interval is not None and edge.hold < interval:
+                hold, every = format_duration(edge.hold), format_duration(interval)
+                message = f"{edge.effect!r} waits {hold} for {edge.cause!r}, which is evaluated every {every}"
+                yield ("chains", number), f"{message}: it may page before its cause is seen"
 
 
 def _never_equal(inhibit: InhibitRule, rules: Sequence[BaseRule]) -> str | None:

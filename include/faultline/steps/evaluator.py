@@ -80,6 +80,7 @@ class Evaluator:
             rules,
             self.settings.count_bucket,
             alerts=self.database.alerts(over_since=seen_from),
+            at=last.at if last else None,
             since=since,
             watched=watched,
             terms=self.database.terms([rule.alert for rule in learners]),
