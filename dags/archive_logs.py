@@ -43,7 +43,15 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 from faultline_assets import ARCHIVE, tell_archived
-from faultline_dags import ARCHIVE_POOL, HOW, dry_run_param, settings_param, task_defaults, topics_param
+from faultline_dags import (
+    ARCHIVE_POOL,
+    HOW,
+    connection_params,
+    dry_run_param,
+    settings_param,
+    task_defaults,
+    topics_param,
+)
 
 # How long a plan, or one step of an append, may take; a proof reads every row's offset.
 PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
@@ -74,6 +82,7 @@ PATIENCE, PATIENCE_OF_A_PROOF = timedelta(minutes=10), timedelta(hours=3)
             description="When verifying, read every row and compare every byte with Kafka's.",
             section=HOW,
         ),
+        **connection_params("kafka", "hdfs", "database"),
         "settings": settings_param(),
     },
     tags=["faultline", "archive"],
@@ -84,13 +93,13 @@ def archive_logs() -> None:
     def plan(params: dict[str, Any], dag_run: Any, data_interval_end: datetime | None = None) -> list[dict[str, Any]]:
         """The offset ranges to append, in groups; creates the tables, so that no two appends race to."""
         from faultline_airflow import decisions, kafka, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.archive_plan import plan_archive_run
 
         by_hand = dag_run.run_type == "manual" or data_interval_end is None
-        with watchdog(PATIENCE), decisions(), kafka(config := settings(params["settings"])) as source:
+        with watchdog(PATIENCE), decisions(), kafka(config := run_settings(params)) as source:
             return plan_archive_run(
                 config,
                 source,
@@ -104,12 +113,12 @@ def archive_logs() -> None:
         """Append one group's ranges; returns what was written, and tells of it as an event of the topic's Asset."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, kafka, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.steps.archive import append_group
 
         get_current_context()["group_name"] = group["name"]  # the UI names the mapped task by it
-        with watchdog(PATIENCE) as step, decisions(), kafka(config := settings(params["settings"])) as source:
+        with watchdog(PATIENCE) as step, decisions(), kafka(config := run_settings(params)) as source:
             done = append_group(config, source, group, checkpoint=step)
         tell_archived(outlet_events, group["topic"], done["archived"], dag_run.run_type)
         return done
@@ -118,13 +127,13 @@ def archive_logs() -> None:
     def verify(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
         """Prove the tables, when asked to and in backfills; fails with the exact ranges when it cannot."""
         from faultline_airflow import decisions, kafka, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.steps.archive import require_proof, verify_topics
 
         if params["dry_run"] or not (params["verify"] or dag_run.run_type == "backfill"):
             return []
-        with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka(config := settings(params["settings"])) as source:
+        with watchdog(PATIENCE_OF_A_PROOF), decisions(), kafka(config := run_settings(params)) as source:
             reports = verify_topics(config, source, params["topics"], deep=params["deep"])
             return [report.to_summary() for report in require_proof(reports)]
 
@@ -139,7 +148,7 @@ def archive_logs() -> None:
     def check_alerts(params: dict[str, Any], dag_run: Any) -> bool:
         """Raise the alarm when watch_errors evaluates no more, which it cannot do itself; asks only the database."""
         from faultline_airflow import connection, decisions, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.stalled import tell_of_stall
@@ -147,7 +156,7 @@ def archive_logs() -> None:
         if params["dry_run"] or dag_run.run_type == "backfill":
             return False
         with watchdog(PATIENCE), decisions():
-            return tell_of_stall(settings(params["settings"]), at=utc_now(), connections=connection)
+            return tell_of_stall(run_settings(params, ["database"]), at=utc_now(), connections=connection)
 
     check_alerts()
     appended = append.expand(group=plan())

@@ -35,6 +35,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 from faultline_dags import (
     ARCHIVE_POOL,
     HOW,
+    connection_params,
     dry_run_param,
     settings_param,
     span_params,
@@ -70,6 +71,7 @@ PATIENCE = timedelta(hours=2)
             description="Of a merged file, in MiB. None: the setting compact_target_mib.",
             section=HOW,
         ),
+        **connection_params("kafka", "hdfs", "database"),
         "settings": settings_param(),
     },
     tags=["faultline", "archive"],
@@ -85,13 +87,13 @@ def compact_archive() -> None:
     ) -> list[dict[str, Any]]:
         """The topics that have a table, and the hours to look at; logs what there is to do."""
         from faultline_airflow import decisions, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.compact import compaction_window, plan_compaction
 
         with watchdog(PATIENCE), decisions():
-            config = settings(params["settings"])
+            config = run_settings(params)
             window = compaction_window(
                 config,
                 since=params["since"],
@@ -109,7 +111,7 @@ def compact_archive() -> None:
         """Merge the closed hours of one topic and mark those that are complete; returns what was done."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, kafka, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.compact import merge_topic
@@ -118,7 +120,7 @@ def compact_archive() -> None:
         get_current_context()["topic"] = topic = work["topic"]
         chosen = {"now": utc_now(), "target_mib": params["target_mib"], **work["hours"]}
         with watchdog(PATIENCE) as step, decisions():
-            config = settings(params["settings"])
+            config = run_settings(params)
             done = merge_topic(config, topic, checkpoint=step, **chosen)
             with kafka(config) as source:
                 return done | {"marked": mark_topic(config, source, topic, checkpoint=step, **chosen)}
@@ -128,14 +130,14 @@ def compact_archive() -> None:
         """Expire, shorten the log, vacuum, for one topic; returns what was done."""
         from airflow.sdk import get_current_context
         from faultline_airflow import decisions, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.clean import clean_topic
 
         get_current_context()["topic"] = work["topic"]
         with watchdog(PATIENCE) as step, decisions():
-            return clean_topic(settings(params["settings"]), work["topic"], now=utc_now(), checkpoint=step)
+            return clean_topic(run_settings(params), work["topic"], now=utc_now(), checkpoint=step)
 
     topics = plan()
     compact.expand(work=topics)

@@ -34,7 +34,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from faultline_dags import HOW, WHAT, dry_run_param, settings_param, span_params, task_defaults
+from faultline_dags import HOW, WHAT, connection_params, dry_run_param, settings_param, span_params, task_defaults
 
 
 @dag(
@@ -66,6 +66,7 @@ from faultline_dags import HOW, WHAT, dry_run_param, settings_param, span_params
             section=HOW,
         ),
         "dry_run": dry_run_param("Show the digest in the log, send and write nothing."),
+        **connection_params("database"),
         "settings": settings_param(),
     },
     tags=["faultline", "alerts"],
@@ -81,7 +82,7 @@ def digest_errors() -> None:
     ) -> dict[str, Any]:
         """Make the digest, and put it into the outbox unless this is a backfill; returns its title and targets."""
         from faultline_airflow import decisions
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.digest import digest_interval, publish_digest
@@ -89,7 +90,7 @@ def digest_errors() -> None:
         with decisions():
             run = (data_interval_start, data_interval_end)
             return publish_digest(
-                settings(params["settings"]),
+                run_settings(params),
                 digest_interval(params["since"], params["until"], run),
                 at=utc_now(),
                 receiver=params["receiver"],

@@ -40,7 +40,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from faultline_dags import ARCHIVE_POOL, HOW, settings_param, span_params, task_defaults, topics_param
+from faultline_dags import (
+    ARCHIVE_POOL,
+    HOW,
+    connection_params,
+    settings_param,
+    span_params,
+    task_defaults,
+    topics_param,
+)
 
 # How long one step may take: reading and counting some files of an hour.
 PATIENCE = timedelta(minutes=30)
@@ -68,6 +76,7 @@ PATIENCE = timedelta(minutes=30)
             description="report: only show what the rules would have sent. force: send what nobody was told of.",
             section=HOW,
         ),
+        **connection_params("hdfs", "database"),
         "settings": settings_param(),
     },
     tags=["faultline", "alerts", "archive"],
@@ -82,13 +91,13 @@ def recount_errors() -> None:
     ) -> dict[str, Any]:
         """Count the archive and compare; returns what differs, by topic, service and bucket."""
         from faultline_airflow import decisions, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.recount import recount, recount_interval
 
         with watchdog(PATIENCE) as step, decisions():
-            config, run, now = settings(params["settings"]), (data_interval_start, data_interval_end), utc_now()
+            config, run, now = run_settings(params), (data_interval_start, data_interval_end), utc_now()
             interval = recount_interval(config, params["since"], params["until"], run, now=now)
             if interval is None:
                 return {}
@@ -102,14 +111,14 @@ def recount_errors() -> None:
     ) -> dict[str, Any]:
         """Replay the rules in force over the archive of every topic; returns what they would have sent."""
         from faultline_airflow import decisions, watchdog
-        from faultline_configuration import settings
+        from faultline_configuration import run_settings
 
         from faultline.model import utc_now
         from faultline.steps.recount import recount_interval
         from faultline.steps.would_fire import would_fire
 
         with watchdog(PATIENCE) as step, decisions():
-            config, run, now = settings(params["settings"]), (data_interval_start, data_interval_end), utc_now()
+            config, run, now = run_settings(params), (data_interval_start, data_interval_end), utc_now()
             interval = recount_interval(config, params["since"], params["until"], run, now=now)
             if interval is None:
                 return {}

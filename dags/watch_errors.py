@@ -32,7 +32,7 @@ from typing import Any
 from airflow.sdk import dag, task
 from faultline_airflow import AlertSensor
 from faultline_assets import COUNTS, last_settled, tell_settled
-from faultline_dags import settings_param, task_defaults
+from faultline_dags import connection_params, settings_param, task_defaults
 
 
 @dag(
@@ -47,7 +47,7 @@ from faultline_dags import settings_param, task_defaults
         priority_weight=1000,  # before whatever else waits for a slot
         weight_rule="absolute",
     ),
-    params={"settings": settings_param()},
+    params={**connection_params("kafka", "database"), "settings": settings_param()},
     tags=["faultline", "alerts"],
     doc_md=__doc__,
 )
@@ -56,7 +56,7 @@ def watch_errors() -> None:
     def count_errors(params: dict[str, Any], dag_run: Any, inlet_events: Any, outlet_events: Any) -> int:
         """Count for one budget; returns the records counted, and tells of hours that are settled by then."""
         from faultline_airflow import decisions, kafka, until_restart
-        from faultline_configuration import LiveVariables, settings
+        from faultline_configuration import LiveVariables, run_settings
 
         from faultline.adapters.database import Database
         from faultline.model import utc_now
@@ -64,9 +64,9 @@ def watch_errors() -> None:
         from faultline.steps.settled import settled_counts
 
         with decisions():
-            config = settings(form := params["settings"])
+            config = run_settings(params)
             with (
-                LiveVariables(config, form) as variables,
+                LiveVariables(config, params["settings"]) as variables,
                 kafka(config) as source,
                 Database(config.database_url) as database,
             ):

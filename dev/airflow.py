@@ -147,6 +147,7 @@ LEAN = {
     ("CORE", "EXECUTOR"): "LocalExecutor",
     ("CORE", "PARALLELISM"): "8",
     ("CORE", "LOAD_EXAMPLES"): "False",
+    ("CORE", "TEST_CONNECTION"): "Enabled",
     ("CORE", "DAGS_ARE_PAUSED_AT_CREATION"): "True",
     ("API", "WORKERS"): "1",
     ("DAG_PROCESSOR", "PARSING_PROCESSES"): "1",

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
-from faultline_configuration import LiveVariables, settings
+from faultline_configuration import LiveVariables, run_settings, settings
+from faultline_connections import default_conn_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,10 +62,10 @@ def tell_failure(context: Context) -> None:
     from faultline.model import utc_now
     from faultline.steps.meta import tell_operators
 
-    task, at = context["ti"], utc_now()
+    task, at, ours = context["ti"], utc_now(), {"database": default_conn_id("database")}
     error = context.get("exception") or "its process is gone"
     tell_operators(
-        settings(),
+        settings(conn_ids=ours),
         "TaskFailed",
         {"dag": task.dag_id, "task": task.task_id},
         f"{task.dag_id}.{task.task_id} has failed in run {task.run_id}, attempt {task.try_number}: {error}",
@@ -134,7 +135,7 @@ class AlertSensor(BaseSensorOperator):
 
         holder = f"{context['run_id']}/{context['ti'].try_number}/{os.getpid()}"
         with decisions():
-            config = settings(form := context["params"]["settings"])
+            config, form = run_settings(context["params"], ["database"]), context["params"]["settings"]
             with Database(config.database_url) as database, LiveVariables(config, form) as variables:
                 self._stop = until_restart(config.task_budget, variables)
                 with begin_watch(

@@ -1,4 +1,5 @@
-"""What people configure in Airflow: Variables over the environment and the files, a run's Params over both.
+"""What people configure in Airflow: Connections over the environment, Variables over these and the files, a run's
+Params over all.
 
 A Variable has an object or a document in YAML or JSON. A faulty one changes nothing: its last good version, of which
 ``…_last_good`` is a copy, stays in force, the log names every fault, and the operators are told.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from faultline.adapters.database import Database
+    from faultline.connections import ConnectionKind
     from faultline.errors import Fault
     from faultline.settings import Kind, Settings
     from faultline.yaml_files import Document
@@ -35,11 +37,23 @@ class Faulty(NamedTuple):
     faults: tuple[Fault, ...]
 
 
-def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+def run_settings(params: Mapping[str, Any], kinds: Collection[str] = ()) -> Settings:
+    """The settings of a task by the form of its run; a task that needs only some Connections names the kinds."""
+    from faultline_connections import named_conn_ids
+
+    return settings(params["settings"], named_conn_ids(params, kinds))
+
+
+def settings(
+    overrides: Mapping[str, Any] | None = None, conn_ids: Mapping[ConnectionKind, str] | None = None
+) -> Settings:
     """The settings of a task, with the rules and the topics that stand in for their files.
 
-    ``overrides`` are those of the run's form; ConfigurationError when they are faulty.
+    ``overrides`` are those of the run's form, ``conn_ids`` the Connections it needs, the usual ones unless given;
+    ConfigurationError when the form is faulty, PermanentError when a Connection is.
     """
+    from faultline_connections import connected, usual_conn_ids
+
     from faultline.alerting.rules import load_rules
     from faultline.model import utc_now
     from faultline.settings import load_settings
@@ -49,7 +63,8 @@ def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     loaders: dict[str, Callable[[str, str], object]] = {RULES: load_rules, TOPICS: load_topics}
     found = {name: _last_good(name, load) for name, load in {SETTINGS: load_settings, **loaders}.items()}
     ours = found[SETTINGS][0]
-    config = load_settings(ours.text if ours else "{}", source_of(SETTINGS), overrides)
+    usual, chosen = connected(usual_conn_ids() if conn_ids is None else conn_ids)
+    config = load_settings(ours.text if ours else "{}", source_of(SETTINGS), {**chosen, **(overrides or {})}, usual)
     documents = {kind: found[name][0] for kind, name in _standing_in(overrides).items()}
     config = config.with_documents({kind: document for kind, document in documents.items() if document})
     for good, faulty in found.values():
@@ -67,12 +82,15 @@ def settings_to_look_at() -> Settings:
 
     Of rules and topics the texts are the present ones, faulty or not.
     """
+    from faultline_connections import connected, usual_conn_ids
+
     from faultline.settings import load_settings
     from faultline.yaml_files import Document
 
     ours, _ = _last_good(SETTINGS, load_settings, keep=False)
     texts = {kind: (name, read_variable(name)) for kind, name in _standing_in({}).items()}
-    return load_settings(ours.text if ours else "{}", source_of(SETTINGS)).with_documents(
+    usual, _ = connected(usual_conn_ids())
+    return load_settings(ours.text if ours else "{}", source_of(SETTINGS), connected=usual).with_documents(
         {kind: Document(source_of(name), text) for kind, (name, text) in texts.items() if text is not None}
     )
 

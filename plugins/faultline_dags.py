@@ -11,12 +11,15 @@ from typing import Any
 
 from airflow.sdk import Param
 from faultline_airflow import tell_failure
+from faultline_connections import default_conn_id
 
 # Tasks of the archive wait for slots of their own where there is such a pool, so that no backfill delays an alert.
 ARCHIVE_POOL = os.environ.get("FAULTLINE_ARCHIVE_POOL", "default_pool")
 
 # Sections of the forms, in the order of their fields.
-WHAT, HOW, THIS_RUN = "What", "How", "For this run only"
+WHAT, HOW, CONNECTIONS, THIS_RUN = "What", "How", "Connections", "For this run only"
+
+_NEEDED = {"kafka": "Kafka", "hdfs": "HDFS", "database": "Alert database"}
 
 
 def task_defaults(*, retries: int, first_delay: timedelta, longest_delay: timedelta, **more: Any) -> dict[str, Any]:
@@ -63,6 +66,22 @@ def span_params(since: str, until: str) -> dict[str, Param]:
 def dry_run_param(description: str) -> Param:
     """Whether to show only what would be done."""
     return Param(False, type="boolean", title="Dry run", description=description, section=HOW)
+
+
+def connection_params(*kinds: str) -> dict[str, Param]:
+    """Which Connections of Airflow say where the parts are that the DAG needs."""
+    return {
+        f"{kind}_conn_id": Param(
+            default_conn_id(kind),
+            type="string",
+            minLength=1,
+            maxLength=200,
+            title=_NEEDED[kind],
+            description="A Connection. The usual one need not be there: then the settings say where it is.",
+            section=CONNECTIONS,
+        )
+        for kind in kinds
+    }
 
 
 def settings_param() -> Param:

@@ -4,7 +4,8 @@ The map, in reading order:
 
 - ``model`` has the values everything speaks in; ``errors`` says which faults are worth a retry; ``settings`` and
   ``topicfile`` are what the user configures: ``yaml_files`` reads it, ``durations`` the times and ``line_patterns``
-  checks the patterns in it.
+  checks the patterns in it. ``connections`` are settings too, as Airflow's Connections have them, and
+  ``airflow_provider`` has the forms for those.
 - ``records`` turns the bytes of a Kafka message into columns; it opens no connection.
 - ``archive`` decides which offsets to append to a topic's table, appends them once, and proves it.
 - ``alerting`` counts errors per bucket, evaluates rules, suppresses effects along chains and decides what to notify;

@@ -110,8 +110,14 @@ def _masked(value: Any, name: str = "") -> Any:
     return _USERINFO.sub("//***@", value) if isinstance(value, str) else value
 
 
-def load_settings(text: str, source: str, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The environment's settings, over them those of a YAML or JSON object, over them ``overrides`` of a run.
+def load_settings(
+    text: str,
+    source: str,
+    overrides: Mapping[str, Any] | None = None,
+    connected: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The environment's settings, over them those of Connections, over them those of a YAML or JSON object, over them
+    ``overrides`` of a run.
 
     ConfigurationError with every fault; ``source`` names the object in it.
     """
@@ -119,6 +125,6 @@ def load_settings(text: str, source: str, overrides: Mapping[str, Any] | None = 
     if not isinstance(data := parse_yaml(text, source), Mapping):
         raise ConfigurationError([Fault(source, 1, "not an object of settings, such as {archive_batch_rows: 100000}")])
     settings = load_yaml(Settings, text, source)
-    if not overrides:
+    if not overrides and not connected:
         return settings
-    return load_yaml(Settings, json.dumps({**plain(data), **overrides}), "Params")
+    return load_yaml(Settings, json.dumps({**(connected or {}), **plain(data), **(overrides or {})}), "Params")

@@ -61,6 +61,16 @@ class KafkaSource:
             self._reader.close()
         self._reader = self._admin = None
 
+    def brokers(self) -> int:
+        """How many brokers there are."""
+        try:
+            [answer] = self._ask(
+                lambda admin, timeout: {"cluster": admin.describe_cluster(request_timeout=timeout)}
+            ).values()
+        except KafkaException as error:
+            raise self._fault(error, "asking for the brokers") from error
+        return len(answer.nodes)
+
     def partitions(self, topic: str) -> tuple[TopicPartition, ...]:
         """The topic's partitions with its current id, by number; PermanentError when the topic does not exist."""
         try:
