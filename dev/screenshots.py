@@ -20,7 +20,7 @@ from dev.airflow import LOGIN, Airflow
 from dev.browser import faultline, launched, log_in
 from dev.children import Child
 from dev.errors import DevError
-from dev.incident import Incident
+from dev.incident import SHOP, Incident
 from dev.paths import ROOT, profile_folder
 from dev.ports import free_ports
 from dev.postgres import Postgres
@@ -79,12 +79,20 @@ def _wait_for_causes(frame: FrameLocator) -> None:
     frame.get_by_role("link", name="LatencyProbe").wait_for()
 
 
+def _misspell(frame: FrameLocator) -> None:
+    text = frame.get_by_label("The rules")
+    text.fill(text.input_value().replace("num_events: 20", "num_event: 20", 1))
+    frame.get_by_role("button", name="Check").click()
+    frame.locator("[data-line]").first.click()
+
+
 SHOTS = (
     Shot("now", "now", _open_effects),
     Shot("errors", "errors?level=ERROR&level=WARNING", _wait_for_chart),
     Shot("errors-rule", "errors?rule=CheckoutFailed&since=10m", _wait_for_chart),
     Shot("search", "search?q=level%3E%3DERROR+order&since=30m", _wait_for_records),
     Shot("rules", "rules", _wait_for_causes),
+    Shot("rules-edit", "rules/edit", _misspell),
     Shot("history", "history?since=6m", _wait_for_bars),
     Shot("silence", "silence?matchers=environment%3D%22prod%22", _wait_for_preview),
 )
@@ -204,6 +212,7 @@ def _served() -> Iterator[tuple[str, str, str]]:
             "FAULTLINE_DATABASE_URL": database,
             "FAULTLINE_ARCHIVE_URL": archive,
             "FAULTLINE_TOPICS_FILE": str(topics),
+            "FAULTLINE_RULES_FILE": str(SHOP / "rules.yaml"),
         }
         airflow = Airflow(folder / "airflow", ports, postgres.create_database("airflow"), environment)
         airflow.prepare()

@@ -95,6 +95,44 @@ def settings_to_look_at() -> Settings:
     )
 
 
+def save_rules(text: str, instead_of: str) -> Document:
+    """Set the Variable of the rules in the place of the version of that hash, which may be that of the file.
+
+    Superseded when another one is configured by now, PermanentError when a secrets backend has the Variable too.
+    """
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import IntegrityError
+
+    from faultline.errors import ConfigurationError, PermanentError, Superseded
+    from faultline.yaml_files import Document
+
+    changed = Superseded("the rules have been changed meanwhile: load them again")
+    try:
+        configured = settings_to_look_at().document("rules")
+    except ConfigurationError:
+        configured = Document("", "")  # neither Variable nor file
+    if configured.hash != instead_of:
+        raise changed
+    seen = configured.text if configured.source == source_of(RULES) else None
+    try:
+        with create_session() as session:
+            row = session.scalar(select(Variable).where(Variable.key == RULES).with_for_update())
+            stored = row.val if row else None
+            if stored == seen:
+                if row is None:
+                    session.add(Variable(RULES, text, "The rules, saved on the page of Faultline"))
+                else:
+                    row.val = text
+                return Document(source_of(RULES), text)
+    except IntegrityError:
+        raise changed from None
+    if read_variable(RULES) != stored:
+        raise PermanentError(f"a secrets backend has the Variable {RULES} and comes first: change it there")
+    raise changed
+
+
 def source_of(variable: str) -> str:
     """What faults call the place of a Variable's text."""
     return f"Variable {variable}"

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from dev.airflow import LOGIN, Airflow
 from dev.browser import faultline, launched, log_in
-from dev.incident import Incident
+from dev.incident import SHOP, Incident
 from dev.ports import Ports
 from faultline.adapters.database import Database
 from faultline.adapters.database.tables import metadata
@@ -51,6 +51,7 @@ def airflow(
         "FAULTLINE_DATABASE_URL": faultline_url,
         "FAULTLINE_ARCHIVE_URL": archive_url,
         "FAULTLINE_TOPICS_FILE": str(topics),
+        "FAULTLINE_RULES_FILE": str(SHOP / "rules.yaml"),
     }
     spec = Airflow(state_folder / "airflow", server_ports, database, environment, users)
     with running(AirflowUi(spec)) as server:

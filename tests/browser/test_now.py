@@ -137,7 +137,7 @@ def test_the_keyboard_is_enough(page: Page, now: FrameLocator) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["now", "silences", "silence?matchers=environment%3D%22prod%22", "rules", "rules/changes"]
+    "path", ["now", "silences", "silence?matchers=environment%3D%22prod%22", "rules", "rules/changes", "rules/edit"]
 )
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_wider_than_the_window(page: Page, now: FrameLocator, path: str, width: int) -> None:

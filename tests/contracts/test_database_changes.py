@@ -31,6 +31,13 @@ def test_kinds_are_kept_apart_and_the_newest_come_first(database: Database) -> N
     assert [change.by for change in database.configuration_changes("rules")] == [None, "admin"]
 
 
+def test_who_brought_a_version_is_remembered_though_an_evaluation_was_faster(database: Database) -> None:
+    document = Document("Variable faultline_rules", "a")
+    for by in (None, "alice", "bob"):
+        database.record_change("rules", document, NOON, by=by)
+    assert [change.by for change in database.configuration_changes("rules")] == ["alice"]
+
+
 def test_a_masked_text_goes_by_the_hash_of_the_whole_one(database: Database) -> None:
     assert database.record_change("settings", Document("environment", "***"), NOON, hash="1")
     assert database.record_change("settings", Document("environment", "***"), NOON, hash="2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 
 from faultline.adapters.database import Database
-from faultline.errors import ConfigurationError, TransientError
+from faultline.errors import ConfigurationError, PermanentError, Superseded, TransientError
 from faultline.settings import Settings
+from faultline.yaml_files import Document
 from tests.dags.conftest import in_task
 
 RULES = """
@@ -148,6 +151,100 @@ def test_a_page_has_the_settings_of_tasks_and_only_looks(
     assert "FromFile" in seen.document("rules").text
     with Database(database_url) as database:
         assert database.recent_notifications() == []
+
+
+def stored() -> str | None:
+    """The Variable of the rules in Airflow's database."""
+    from airflow.models import Variable
+
+    text: str | None = Variable.get("faultline_rules", default_var=None)
+    return text
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is Airflow's API server."""
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
+def test_rules_are_saved_over_the_file_and_over_a_variable(
+    variable: Callable[[str, str], None], files: Path, server: None
+) -> None:
+    from faultline_configuration import save_rules, settings_to_look_at
+
+    first, second = RULES.replace("ALERT", "First"), RULES.replace("ALERT", "Second")
+    for text in (first, second):
+        saved = save_rules(text, settings_to_look_at().document("rules").hash)
+        assert (saved.text, saved.source) == (text, "Variable faultline_rules")
+        assert settings_to_look_at().document("rules") == saved
+    assert stored() == second
+    assert "Second" in settings().document("rules").text
+
+
+def test_without_any_rules_the_first_ones_are_saved(
+    variable: Callable[[str, str], None], files: Path, server: None
+) -> None:
+    from faultline_configuration import save_rules
+
+    (files / "rules.yaml").unlink()
+    assert save_rules(RULES, Document("", "").hash).text == stored() == RULES
+
+
+@pytest.mark.parametrize("now", ["file", "variable"])
+def test_rules_are_not_saved_over_what_came_in_between(
+    variable: Callable[[str, str], None], files: Path, server: None, now: str
+) -> None:
+    from faultline_configuration import save_rules, settings_to_look_at
+
+    began, other = settings_to_look_at().document("rules").hash, RULES.replace("ALERT", "Other")
+    if now == "file":
+        (files / "rules.yaml").write_text(other)
+    else:
+        variable("rules", other)
+    with pytest.raises(Superseded, match="changed meanwhile"):
+        save_rules(RULES, began)
+    assert stored() == (None if now == "file" else other)
+
+
+@pytest.mark.parametrize("moment", ["before it is looked up", "before it is written"])
+def test_of_two_who_save_the_first_rules_at_once_one_does(
+    variable: Callable[[str, str], None], files: Path, server: None, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    import faultline_configuration
+    from sqlalchemy import event
+    from sqlalchemy.orm import Session
+
+    other, look = RULES.replace("ALERT", "Other"), faultline_configuration.settings_to_look_at
+
+    def overtake(*_: object) -> None:
+        with sqlite3.connect(os.environ["AIRFLOW_HOME"] + "/airflow.db") as airflow:
+            airflow.execute("INSERT INTO variable (key, val, is_encrypted) VALUES ('faultline_rules', ?, 0)", [other])
+
+    def look_and_be_overtaken() -> Settings:
+        seen = look()
+        overtake()
+        return seen
+
+    began = look().document("rules").hash
+    if moment == "before it is written":
+        event.listen(Session, "before_flush", overtake, once=True)
+    else:
+        monkeypatch.setattr(faultline_configuration, "settings_to_look_at", look_and_be_overtaken)
+    with pytest.raises(Superseded, match="changed meanwhile"):
+        faultline_configuration.save_rules(RULES, began)
+    assert stored() == other
+
+
+def test_rules_of_a_secrets_backend_are_not_saved_where_nobody_would_read_them(
+    variable: Callable[[str, str], None], server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faultline_configuration import save_rules
+
+    monkeypatch.setenv("AIRFLOW_VAR_FAULTLINE_RULES", RULES)
+    with pytest.raises(PermanentError, match="a secrets backend has the Variable faultline_rules and comes first"):
+        save_rules(RULES.replace("ALERT", "Other"), Document("", RULES).hash)
+    monkeypatch.delenv("AIRFLOW_VAR_FAULTLINE_RULES")
+    assert stored() is None
 
 
 def test_a_faulty_form_is_an_error(files: Path) -> None:

@@ -16,11 +16,12 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import MuteReason, Sample
 from faultline.alerting.silences import Silence
 from faultline.model import Ack, AlertKey, AlertState, Labels
+from faultline.page.access import issue_token
 from faultline.page.views.errors import By
 from faultline.settings import Settings
 from faultline.yaml_files import Document
 from tests.contracts.values import count, span
-from tests.page.conftest import AT
+from tests.page.conftest import AT, SECRET
 from tests.page.test_now import MINUTE, effect, firing, message
 
 CORPUS = [
@@ -130,6 +131,17 @@ def test_no_name_in_the_rules_becomes_markup(
     assert len([tag for tag, _ in page.elements if tag == "path"]) == 2
     assert_harmless(client.get("/rules", params={"rule": names[1]}).text)
     assert_harmless(client.get("/rules/changes").text)
+    assert_harmless(client.get("/rules/edit").text)
+
+
+@pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))
+def test_no_text_that_is_edited_becomes_markup(client: TestClient, config: Settings, text: str) -> None:
+    config.rules_file.write_text("groups: []")
+    headers = {"x-user": "editor", "sec-fetch-site": "same-origin"}
+    for written in (text, f"groups: [{{{json.dumps(text)}: 1}}]", f"x: {text}", f"# {text}"):
+        for do in ("check", "try", text):
+            form = {"do": do, "text": written, "began": text, "since": text, "token": issue_token(SECRET, "editor", AT)}
+            assert_harmless(client.post("/rules/edit", data=form, headers=headers).text)
 
 
 @pytest.mark.parametrize("text", CORPUS, ids=range(len(CORPUS)))

@@ -114,6 +114,17 @@ def test_a_rule_is_shown_with_its_own_causes_and_effects(client: TestClient, eva
     assert drawn(shown(client, rule="R2")) == ["R0", "R2"]
 
 
+def test_alerts_of_one_rule_that_mute_each_other_are_no_way_in_the_drawing(
+    client: TestClient, evaluated: Callable[..., None]
+) -> None:
+    inhibit = "inhibit_rules: [{source_matchers: ['host=\"a\"'], target_matchers: ['host=\"b\"']}]\n"
+    text = many(2, joined=False).replace("timeframe: 1m}", "timeframe: 1m, query_key: [host]}", 1)
+    evaluated(inhibit + text)
+    page = shown(client)
+    assert (listed(page), drawn(page)) == (["R0", "R1"], [])
+    assert "→ ops its alerts may mute each other Errors History" in words(page)
+
+
 def test_an_alert_that_is_over_is_no_state_of_its_rule(client: TestClient, evaluated: Callable[..., None]) -> None:
     evaluated(SHOP_RULES, replace(firing(), state=AlertState.RESOLVED, ends_at=AT))
     page = shown(client)
@@ -180,7 +191,7 @@ def test_a_change_is_shown_with_when_who_and_what(client: TestClient, database: 
     page = shown(client, "/rules/changes")
     text = words(page)
     assert "2026-11-22 12:59:00 UTC Variable faultline_rules by alice" in text
-    assert "1 lines new, 1 gone @@ -1,2 +1,2 @@ one -two +three" in text
+    assert "lines: 1 new, 1 gone @@ -1,2 +1,2 @@ one -two +three" in text
     assert "2026-11-22 12:58:00 UTC rules.yaml by whom is not known" in text
     assert '<span class="diff-del">-two' in page
 

@@ -37,9 +37,11 @@ MADE = [
     *(f"errors.bys.{by}" for by in get_args(By)),
     *(f"errors.{name}" for name in ("service", "environment", "topic", "rule")),
     *(f"errors.any_{name}" for name in ("service", "environment", "topic")),
-    *(f"rules.tabs.{view}" for view in ("rules", "changes")),
+    *(f"rules.tabs.{view}" for view in ("rules", "changes", "edit")),
     *(f"rules.{key}" for key in ("causes", "effects")),
     *(f"rules.kinds.{kind}" for kind in changes.KINDS),
+    *(f"rules.trial.ended.{ended}" for ended in ("done", "silent", "long", "failed")),
+    *(f"rules.trial.{what}" for what in ("pages", "alerts", "suppressed")),
     *(f"search.ended.{ended}" for ended in ("silent", "long", "failed")),
 ]
 

@@ -31,6 +31,11 @@ class RuleChange:
     before: Figures | None
     after: Figures | None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether it has no alert by either file, and is in both."""
+        return self.before == self.after == Figures()
+
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
+from faultline.yaml_files import Document
+
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 TOKEN_FIELD = "token"
 _TOKEN_LIFE = timedelta(hours=12)
@@ -29,12 +31,25 @@ class User(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RulesKeeper:
+    """Where the host of the page keeps the rules.
+
+    ``may`` raises HTTPException 403 for who may not change them. ``save`` takes a text and the hash of the version that
+    it is to replace, and says what is configured from then on; it raises Superseded when that version is not there.
+    """
+
+    may: Callable[[Request, Any], object]
+    save: Callable[[str, str], Document]
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What the host of the page knows of its users.
 
     ``user`` is a FastAPI dependency that gives the User or raises HTTPException 401; ``read`` and ``edit`` raise
     HTTPException 403. ``secret`` is shared by all servers of one installation. ``origin`` is the public address, where
-    a proxy makes that another than requests arrive at; ``login`` is where to log in, and takes a ``next``.
+    a proxy makes that another than requests arrive at; ``login`` is where to log in, and takes a ``next``. Without
+    ``rules`` they can be tried on the page, and not saved.
     """
 
     user: Callable[..., Any]
@@ -43,6 +58,7 @@ class Access:
     secret: str
     origin: str = ""
     login: str = ""
+    rules: RulesKeeper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +68,16 @@ class Viewer:
     name: str
     may_edit: bool
     token: str
+    may_save_rules: bool = False
 
 
 def admit(access: Access, request: Request, user: User, at: datetime) -> Viewer:
     """The viewer; HTTPException 403 when the user may not read the page."""
     access.read(request, user)
     name = user.get_name()
-    return Viewer(name, _may(access.edit, request, user), issue_token(access.secret, name, at))
+    may_edit = _may(access.edit, request, user)
+    may_save = may_edit and access.rules is not None and _may(access.rules.may, request, user)
+    return Viewer(name, may_edit, issue_token(access.secret, name, at), may_save)
 
 
 async def check_change(access: Access, request: Request, viewer: Viewer, at: datetime) -> None:

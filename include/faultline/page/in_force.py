@@ -5,23 +5,35 @@ Reading a text of a thousand rules takes seconds, so what came of it is remember
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from faultline.adapters.database import Database, Evaluated
 from faultline.alerting.rules import Rules, load_rules
-from faultline.errors import ConfigurationError
+from faultline.alerting.warnings import find_warnings
+from faultline.errors import ConfigurationError, Fault
 
 
 def rules_in_force(database: Database, evaluated: Evaluated | None) -> Rules | None:
     """None before the first evaluation, or when this version of Faultline cannot read them."""
     version = database.rules_version(evaluated.rules_hash) if evaluated else None
-    return readable(version.text) if version else None
+    return check(version.text).rules if version else None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``faultline check`` says of a text: its faults, or its rules and what is to be doubted about them."""
+
+    faults: tuple[Fault, ...] = ()
+    doubts: tuple[Fault, ...] = ()
+    rules: Rules | None = None
 
 
 @lru_cache(maxsize=8)
-def readable(text: str) -> Rules | None:
-    """The rules of a text; None when it is faulty."""
+def check(text: str) -> Checked:
+    """The text checked."""
     try:
-        return load_rules(text)
-    except ConfigurationError:
-        return None
+        rules = load_rules(text)
+    except ConfigurationError as error:
+        return Checked(error.faults)
+    return Checked((), tuple(find_warnings(rules.file, text, "rules.yaml")), rules)

@@ -50,15 +50,11 @@ class Buckets:
 class Work(Protocol):
     """What a thread does; it may be stopped from another one."""
 
-    def run(self) -> Iterator[Records | Buckets]:
+    def run(self) -> Iterator[object]:
         """Do it, giving out what is found."""
 
     def stop(self) -> None:
         """Have it end soon."""
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
 
 
 @dataclass
@@ -112,9 +108,9 @@ class Searches:
             if time.monotonic() > until:
                 raise Busy("others are searching: try again in a moment")
             await asyncio.sleep(_PAUSE)
-        loop, found = asyncio.get_running_loop(), asyncio.Queue[Records | Buckets | None]()
+        loop, found = asyncio.get_running_loop(), asyncio.Queue[object]()
 
-        def put(value: Records | Buckets | None) -> None:
+        def put(value: object) -> None:
             loop.call_soon_threadsafe(found.put_nowait, value)
 
         future = self._pool.submit(_do, work, put)
@@ -132,10 +128,10 @@ class Found:
     """What a thread finds, as it comes."""
 
     work: Work
-    _queue: asyncio.Queue[Records | Buckets | None]
+    _queue: asyncio.Queue[object]
     _future: Future[None]
 
-    async def values(self, every: timedelta) -> AsyncGenerator[Records | Buckets | None]:
+    async def values(self, every: timedelta) -> AsyncGenerator[object]:
         """What is found, and None whenever nothing was for so long; raises what ended the work.
 
         The work is stopped when nobody reads on.
@@ -155,7 +151,7 @@ class Found:
             self.work.stop()
 
 
-def _do(work: Work, put: Callable[[Records | Buckets | None], None]) -> None:
+def _do(work: Work, put: Callable[[object], None]) -> None:
     try:
         for value in work.run():
             put(value)

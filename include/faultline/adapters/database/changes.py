@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from faultline.adapters.database.connect import insert_or_ignore
 from faultline.adapters.database.tables import configuration_changes
@@ -28,17 +28,27 @@ class ConfigurationChange:
     @property
     def diff(self) -> str:
         """What is different, as ``diff -u`` shows it; empty when only the place of the text is another."""
-        lines = difflib.unified_diff(self.before.splitlines(), self.text.splitlines(), "before", "after", lineterm="")
-        return "\n".join(lines)
+        return difference(self.before, self.text)
+
+
+def difference(before: str, after: str) -> str:
+    """What is different, as ``diff -u`` shows it; empty when nothing is."""
+    return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm=""))
 
 
 def record_change(
     connection: Connection, kind: str, document: Document, hash: str, at: datetime, by: str | None
 ) -> bool:
-    """Remember a version that is in force from now on; False when it was in force, from that place, already."""
+    """Remember a version that is in force from now on; False when it was in force, from that place, already.
+
+    Who brought it is remembered also when an evaluation took it up before they had said so.
+    """
     newest = select(configuration_changes).where(configuration_changes.c.kind == kind)
     last = connection.execute(newest.order_by(configuration_changes.c.id.desc()).limit(1)).first()
     if last is not None and (last.hash, last.source) == (hash, document.source):
+        unknown = (configuration_changes.c.id == last.id) & configuration_changes.c.changed_by.is_(None)
+        if by is not None:
+            connection.execute(update(configuration_changes).where(unknown).values(changed_by=by))
         return False
     row = {
         "kind": kind,

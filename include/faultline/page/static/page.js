@@ -168,6 +168,21 @@ function preview(form) {
   });
 }
 
+// A message about a line leads to it, selected and in sight.
+function goToLine(event) {
+  const link = event.target.closest("[data-line]");
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (!field) return;
+  event.preventDefault();
+  const lines = field.value.split("\n");
+  const number = Math.min(Number(link.dataset.line), lines.length) - 1;
+  const start = lines.slice(0, number).reduce((sum, line) => sum + line.length + 1, 0);
+  field.focus();
+  field.setSelectionRange(start, start + lines[number].length);
+  field.scrollTo(0, (number - 3) * parseFloat(getComputedStyle(field).lineHeight));
+}
+
+document.addEventListener("click", goToLine);
 document.addEventListener("submit", stay);
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("form[data-preview]").forEach(preview);

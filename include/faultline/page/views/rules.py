@@ -18,16 +18,17 @@ from faultline.errors import ConfigurationError
 from faultline.model import AlertState
 from faultline.page.asked import Asked, AskedNow
 from faultline.page.drawing import BOX_HEIGHT, BOX_WIDTH, Drawing, draw, families
-from faultline.page.in_force import readable, rules_in_force
+from faultline.page.in_force import check, rules_in_force
 from faultline.page.trees import ENDED, URGENCY
 from faultline.page.values import Now, Value, looked_at, names_fingerprint, values
-from faultline.page.views import changes
+from faultline.page.views import changes, editor
 from faultline.steps.alerts import LEASE
 from faultline.yaml_files import Document
 
 NAME = "rules"
 router = APIRouter()
 router.include_router(changes.router)
+router.include_router(editor.router)
 
 RULES = 50
 # More boxes than these nobody finds anything in.
@@ -41,7 +42,10 @@ STATES = tuple(state for state in AlertState if state not in ENDED)
 
 @dataclass(frozen=True, slots=True)
 class ShownRule:
-    """A rule with what its alerts do, the most urgent first; ``causes`` and ``effects`` are direct ones."""
+    """A rule with what its alerts do, the most urgent first; ``causes`` and ``effects`` are direct ones.
+
+    ``mutual`` says that alerts of the rule may mute each other.
+    """
 
     rule: BaseRule
     states: tuple[tuple[AlertState, int], ...]
@@ -49,6 +53,7 @@ class ShownRule:
     receivers: tuple[str, ...]
     causes: tuple[str, ...]
     effects: tuple[str, ...]
+    mutual: bool
 
     @property
     def severity(self) -> str:
@@ -132,7 +137,7 @@ def read_written(asked: Asked) -> Written:
         document = asked.settings.document("rules")
     except ConfigurationError:
         document = None
-    configured = readable(document.text) if document else None
+    configured = check(document.text).rules if document else None
     found = rules_in_force(asked.database, evaluated) or configured
     return Written(document, evaluated, found, faulty=document is not None and configured is None)
 
@@ -179,7 +184,8 @@ def _near(graph: ChainGraph, rule: str) -> tuple[str, ...]:
 
 
 def _ends(edges: Collection[Edge]) -> set[tuple[str, str]]:
-    return {(edge.cause, edge.effect) for edge in edges}
+    """The causes and direct effects that are of different rules."""
+    return {(edge.cause, edge.effect) for edge in edges if not edge.is_within_rule}
 
 
 def _counts(found: Rules, states: Mapping[str, Mapping[AlertState, int]]) -> dict[AlertState, int]:
@@ -197,6 +203,7 @@ def _families(
     rules = [found.rules[name] for name, _ in here]
     measured = _values(asked, rules, states, evaluated) if evaluated else {}
     ends = _ends(found.graph.edges)
+    mutual = {edge.cause for edge in found.graph.edges if edge.is_within_rule}
     order = {name: number for number, name in enumerate(found.graph.order)}
     by_family: dict[tuple[str, ...], list[ShownRule]] = {}
     for rule, (name, family) in zip(rules, here, strict=True):
@@ -208,6 +215,7 @@ def _families(
                 possible_receivers(found.file.route, rule),
                 tuple(sorted({cause for cause, effect in ends if effect == name}, key=order.__getitem__)),
                 tuple(sorted({effect for cause, effect in ends if cause == name}, key=order.__getitem__)),
+                name in mutual,
             )
         )
     return [_family(tuple(shown), family, ends) for family, shown in by_family.items()]
