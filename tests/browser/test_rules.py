@@ -82,7 +82,7 @@ def test_what_somebody_else_saved_meanwhile_is_shown_before_it_is_replaced(page:
     expect(editor.locator(".diff-del")).to_have_text(["-    num_events: 4", "-    num_events: 20"])
     assert variable(page) == other
     press(editor, "Save")
-    expect(editor.get_by_text("Saved.")).to_be_visible()
+    expect(editor.get_by_text("Saved. The next evaluation")).to_be_visible()
     assert variable(page) == CHANGED
 
 

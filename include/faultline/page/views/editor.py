@@ -15,16 +15,14 @@ from starlette.concurrency import run_in_threadpool
 
 from faultline.adapters.database.changes import ConfigurationChange, difference
 from faultline.alerting.comparison import Comparison
-from faultline.alerting.rules import Rules
 from faultline.durations import parse_when
 from faultline.errors import ConfigurationError, Fault, FaultlineError, Superseded
 from faultline.model import Interval
 from faultline.page.asked import Asked, AskedNow
-from faultline.page.in_force import check, rules_in_force
+from faultline.page.in_force import check, read_written
 from faultline.page.searching import SILENCE, TICK, Busy, Found
 from faultline.page.trial import MOST, Trial
 from faultline.page.views.changes import LINES, marked
-from faultline.steps.alerts import LEASE
 from faultline.steps.backtest import Plan
 from faultline.yaml_files import Document
 
@@ -150,7 +148,7 @@ async def _try(asked: Asked, draft: Draft) -> Response:
         interval = Interval(parse_when(draft.since or USUAL, asked.at), asked.at)
     except ValueError as error:
         return await run_in_threadpool(_page, asked, draft, status=422, fault=str(error))
-    before = await run_in_threadpool(_before, asked)
+    before = (await run_in_threadpool(lambda: read_written(asked.settings, asked.database))).rules
     if before is None:
         return await run_in_threadpool(_page, asked, draft, status=422, fault=asked.texts("rules.edit.no_before"))
     trial = Trial(asked.settings, before, after, interval)
@@ -164,12 +162,6 @@ async def _try(asked: Asked, draft: Draft) -> Response:
     # A proxy is not to wait for more before it passes on what there is.
     headers = {**page.headers, "x-accel-buffering": "no"}
     return StreamingResponse(_stream(asked, trial, found, head, foot), headers=headers)
-
-
-def _before(asked: Asked) -> Rules | None:
-    """The rules that are evaluated; before the first evaluation those that are configured."""
-    evaluated = rules_in_force(asked.database, asked.database.evaluated(LEASE))
-    return evaluated or check(_configured(asked).text).rules
 
 
 async def _stream(asked: Asked, trial: Trial, found: Found, head: str, foot: str) -> AsyncIterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -14,16 +14,13 @@ from faultline.alerting.matchers import Matcher
 from faultline.alerting.routing import possible_receivers
 from faultline.alerting.rulekinds import BaseRule, CardinalityRule, FlatlineRule
 from faultline.alerting.rules import Rules
-from faultline.errors import ConfigurationError
 from faultline.model import AlertState
 from faultline.page.asked import Asked, AskedNow
 from faultline.page.drawing import BOX_HEIGHT, BOX_WIDTH, Drawing, draw, families
-from faultline.page.in_force import check, rules_in_force
+from faultline.page.in_force import read_written
 from faultline.page.trees import ENDED, URGENCY
 from faultline.page.values import Now, Value, looked_at, names_fingerprint, values
 from faultline.page.views import changes, editor
-from faultline.steps.alerts import LEASE
-from faultline.yaml_files import Document
 
 NAME = "rules"
 router = APIRouter()
@@ -78,26 +75,7 @@ class Family:
     rules: tuple[ShownRule, ...]
     drawing: Drawing | None
     size: int
-    by_name: Mapping[str, ShownRule] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The text that is configured, and the rules that are evaluated, which a faulty or a new one is not yet."""
-
-    document: Document | None
-    evaluated: Evaluated | None
-    rules: Rules | None
-    faulty: bool
-
-    @property
-    def waits(self) -> bool:
-        """Whether the text is good and no evaluation has worked with it yet."""
-        return self.document is not None and not self.faulty and self.document.hash != self._hash
-
-    @property
-    def _hash(self) -> str:
-        return self.evaluated.rules_hash if self.evaluated else ""
+    by_name: Mapping[str, ShownRule]
 
 
 @router.get("/rules")
@@ -109,7 +87,7 @@ def rules(
     page: Annotated[int, Query(ge=1)] = 1,
 ) -> Response:
     """The rules that are evaluated, a page of them, those that chains join first and together."""
-    written = read_written(asked)
+    written = read_written(asked.settings, asked.database)
     found = written.rules
     states = asked.database.live_states()
     wanted = _Wanted(q.strip().casefold(), rule, frozenset(state or ()))
@@ -128,18 +106,6 @@ def rules(
         page=min(page, pages),
         pages=pages,
     )
-
-
-def read_written(asked: Asked) -> Written:
-    """What is configured and what is evaluated; before the first evaluation that is what is configured."""
-    evaluated = asked.database.evaluated(LEASE)
-    try:
-        document = asked.settings.document("rules")
-    except ConfigurationError:
-        document = None
-    configured = check(document.text).rules if document else None
-    found = rules_in_force(asked.database, evaluated) or configured
-    return Written(document, evaluated, found, faulty=document is not None and configured is None)
 
 
 @dataclass(frozen=True, slots=True)
