@@ -212,7 +212,7 @@ def _served() -> Iterator[tuple[str, str, str]]:
             "FAULTLINE_DATABASE_URL": database,
             "FAULTLINE_ARCHIVE_URL": archive,
             "FAULTLINE_TOPICS_FILE": str(topics),
-            "FAULTLINE_RULES_FILE": str(SHOP / "rules.yaml"),
+            "AIRFLOW_VAR_FAULTLINE_RULES": (SHOP / "rules.yaml").read_text(),
         }
         airflow = Airflow(folder / "airflow", ports, postgres.create_database("airflow"), environment)
         airflow.prepare()
