@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     archive_patience: Duration = Field(
         default=timedelta(minutes=1), description="how long a task itself tries again while HDFS or Kafka is away"
     )
+    archive_timeout: PositiveDuration = Field(
+        default=timedelta(minutes=1), description="after so long without an answer from the archive's storage, give up"
+    )
     archive_lateness: Duration = Field(
         default=timedelta(minutes=10), description="an hour is closed, and may be complete, so long after its end"
     )

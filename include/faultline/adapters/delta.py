@@ -7,27 +7,34 @@ same position cannot both commit: the second is told ``Superseded`` and has chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
 
 from faultline.adapters.delta_errors import DeletedMeanwhile, table_errors
 from faultline.adapters.delta_files import PARTITION_COLUMNS, Staging, add_action
 from faultline.adapters.delta_notes import NOTE, LedgerSoFar, append_note
 from faultline.adapters.delta_read import OpenFile, logged_files, plain_schema, stored_files, without_views
 from faultline.adapters.delta_statistics import STATISTICS
+from faultline.adapters.delta_storage import WatchedStorage, history
+from faultline.adapters.watch import Watch
 from faultline.archive.table import CommittedRange, FileFacts, Ledger, Loss, StagedFile
 from faultline.errors import PermanentError, Superseded
 from faultline.model import OffsetRange, TopicPartition
 from faultline.records.schema import EVENT_SCHEMA
 
 TABLE_SCHEMA = pa.schema([*EVENT_SCHEMA, *(pa.field(name, pa.string(), nullable=False) for name in PARTITION_COLUMNS)])
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+# As long as HDFS's own client waits for a server (dfs.client.socket-timeout).
+TIMEOUT = timedelta(minutes=1)
 
 # How far back the log says commit by commit what happened; what it said before is summed up.
 LOG_RETENTION = timedelta(days=7)
@@ -47,31 +54,56 @@ class TableMissing(PermanentError):
 class TopicTable:
     """A snapshot of a topic's table, and the way to add to it. ``refresh`` takes a newer snapshot."""
 
-    def __init__(self, topic: str, table: DeltaTable, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        table: DeltaTable,
+        storage_options: Mapping[str, str] | None = None,
+        *,
+        timeout: timedelta = TIMEOUT,
+    ) -> None:
         self._topic = topic
-        self._table = table
-        handler = DeltaStorageHandler(table.table_uri, dict(storage_options or {}))
-        self._files = pyarrow.fs.PyFileSystem(handler)
+        self._url = table.table_uri
+        self._options = dict(storage_options or {})
+        self._snapshot: DeltaTable | None = table
+        self.watch = Watch(timeout)  # of all that asks this table's storage
 
     @classmethod
-    def open(cls, archive_url: str, topic: str, *, storage_options: Mapping[str, str] | None = None) -> Self:
-        """The topic's table below ``archive_url``; TableMissing when there is none."""
-        url = _table_url(archive_url, topic)
+    def open(
+        cls,
+        archive_url: str,
+        topic: str,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> Self:
+        """The topic's table below ``archive_url``; TableMissing when there is none.
+
+        NoAnswer, from it and from whatever reads the table, when the storage says nothing for ``timeout``.
+        """
+        url, options = _table_url(archive_url, topic), dict(storage_options or {})
         with table_errors(f"opening {url}"):
             try:
-                table = DeltaTable(url, storage_options=dict(storage_options or {}))
+                table = Watch(timeout).work(DeltaTable, url, storage_options=options)
             except TableNotFoundError:
                 raise TableMissing(f"there is no table at {url}") from None
-        return cls(topic, table, storage_options)
+        return cls(topic, table, options, timeout=timeout)
 
     @classmethod
-    def open_or_create(cls, archive_url: str, topic: str, *, storage_options: Mapping[str, str] | None = None) -> Self:
+    def open_or_create(
+        cls,
+        archive_url: str,
+        topic: str,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> Self:
         """As ``open``, creating the table first where it is missing; any number of creators may race."""
         try:
-            return cls.open(archive_url, topic, storage_options=storage_options)
+            return cls.open(archive_url, topic, storage_options=storage_options, timeout=timeout)
         except TableMissing:
-            _create(_table_url(archive_url, topic), topic, storage_options)
-        return cls.open(archive_url, topic, storage_options=storage_options)
+            _create(_table_url(archive_url, topic), topic, storage_options, timeout)
+        return cls.open(archive_url, topic, storage_options=storage_options, timeout=timeout)
 
     @property
     def topic(self) -> str:
@@ -81,7 +113,7 @@ class TopicTable:
     @property
     def url(self) -> str:
         """Where it is."""
-        return self._table.table_uri
+        return self._url
 
     @property
     def version(self) -> int:
@@ -91,12 +123,12 @@ class TopicTable:
     def refresh(self) -> None:
         """Take the newest snapshot."""
         with table_errors(f"reading the log of {self.url}"):
-            self._table.update_incremental()
+            self._change(DeltaTable.update_incremental)
 
     def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
         """The next offset to archive of each partition, in this snapshot; None when none was ever archived."""
         with table_errors(f"reading positions of {self.url}"):
-            return {part: self._table.transaction_version(_application(part)) for part in partitions}
+            return {part: self._position(part) for part in partitions}
 
     def stage(self, events: pa.Table) -> tuple[StagedFile, ...]:
         """Write rows as files that no reader sees before ``commit``; columns beyond EVENT_SCHEMA are left out."""
@@ -135,7 +167,8 @@ class TopicTable:
     def _commit(self, files: Sequence[StagedFile], covered: Sequence[OffsetRange], note: Mapping[str, str]) -> None:
         transactions = [Transaction(_application(span.partition), span.end) for span in covered]
         with table_errors(f"committing to {self.url}"):
-            self._table.create_write_transaction(
+            self._change(
+                DeltaTable.create_write_transaction,
                 [add_action(file) for file in files],
                 mode="append",
                 schema=self._table.schema(),
@@ -189,8 +222,10 @@ class TopicTable:
         return ledger.commits
 
     def _history(self, newest: int | None) -> list[dict[str, Any]]:
+        """What the newest commits up to this snapshot, or all, say of themselves, newest first."""
+        versions = range(self.version, -1, -1)[:newest]
         with table_errors(f"reading the log of {self.url}"):
-            return self._table.history(newest)
+            return list(history(self._storage, versions))
 
     def register(self, builder: QueryBuilder, name: str) -> None:
         """Let queries of the builder read this snapshot by a name."""
@@ -224,15 +259,48 @@ class TopicTable:
         """The result of a query; the table is called ``logs``."""
         with table_errors(f"querying {self.url}"):
             reader = self._execute(sql)
-            return pa.Table.from_batches(map(without_views, reader), plain_schema(reader.schema))
+            return pa.Table.from_batches(map(without_views, self.watch.each(reader)), plain_schema(reader.schema))
 
     def scan(self, sql: str) -> Iterator[pa.RecordBatch]:
         """As ``query``, batch by batch."""
         with table_errors(f"querying {self.url}"):
-            yield from map(without_views, self._execute(sql))
+            yield from map(without_views, self.watch.each(self._execute(sql)))
 
     def _execute(self, sql: str) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_stream(QueryBuilder().register("logs", self._table).execute(sql))
+        answer = self.watch.work(QueryBuilder().register("logs", self._table).execute, sql)
+        return pa.RecordBatchReader.from_stream(answer)
+
+    def _position(self, partition: TopicPartition) -> int | None:
+        return self.watch.work(self._table.transaction_version, _application(partition))
+
+    def _change(
+        self, call: Callable[Concatenate[DeltaTable, Given], Answer], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Answer:
+        """What a call answers that changes the snapshot.
+
+        One that was left behind may still do what it was for, as one may whose answer was lost. It keeps the snapshot
+        locked: whoever touched that would stand still, and the process with him, so another one takes its place.
+        """
+        try:
+            return self.watch.work(call, self._table, *args, **kwargs)
+        except TimeoutError:
+            self._snapshot = None
+            raise
+
+    @property
+    def _table(self) -> DeltaTable:
+        if self._snapshot is None:
+            with table_errors(f"opening {self.url}"):
+                self._snapshot = self.watch.work(DeltaTable, self.url, storage_options=self._options)
+        return self._snapshot
+
+    @property
+    def _storage(self) -> WatchedStorage:
+        return WatchedStorage(self._table, self._options, self.watch)
+
+    @property
+    def _files(self) -> pyarrow.fs.FileSystem:
+        return pyarrow.fs.PyFileSystem(self._storage)
 
     def _fence(self, covered: Sequence[OffsetRange]) -> None:
         positions = self.positions([span.partition for span in covered])
@@ -245,12 +313,14 @@ def _table_url(archive_url: str, topic: str) -> str:
     return f"{archive_url.rstrip('/')}/{topic}"
 
 
-def _create(url: str, topic: str, storage_options: Mapping[str, str] | None) -> None:
+def _create(url: str, topic: str, storage_options: Mapping[str, str] | None, timeout: timedelta) -> None:
     """Create the table; when another creator is faster the table is there, and that is all that counts."""
     options = dict(storage_options or {})
+    watch = Watch(timeout)
     with table_errors(f"creating {url}"):
         try:
-            DeltaTable.create(
+            watch.work(
+                DeltaTable.create,
                 url,
                 schema=TABLE_SCHEMA,
                 partition_by=list(PARTITION_COLUMNS),
@@ -260,9 +330,11 @@ def _create(url: str, topic: str, storage_options: Mapping[str, str] | None) -> 
                 # Tried again, a creation that lost the race would become a second first commit.
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
-        except DeltaError:
-            if not DeltaTable.is_deltatable(url, options):
-                raise
+        except DeltaError as error:
+            try:
+                watch.work(DeltaTable, url, storage_options=options)
+            except TableNotFoundError:
+                raise error from None
 
 
 def _application(partition: TopicPartition) -> str:

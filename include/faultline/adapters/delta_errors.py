@@ -22,6 +22,10 @@ class DeletedMeanwhile(TransientError):
     """Rows that the snapshot has were deleted by another commit: the same commit is good for a newer snapshot."""
 
 
+class NoAnswer(TransientError):
+    """The storage said nothing for too long; what was asked may be asked again."""
+
+
 @contextmanager
 def table_errors(doing: str) -> Iterator[None]:
     """Errors inside the block become decisions; the sentence says what was being done."""
@@ -32,6 +36,8 @@ def table_errors(doing: str) -> Iterator[None]:
             raise Superseded(f"{doing}: another writer has moved the same position") from error
         kind = DeletedMeanwhile if "concurrent transaction deleted data" in str(error) else TransientError
         raise kind(f"{doing}: {_sentence(error)}") from error
+    except TimeoutError as error:
+        raise NoAnswer(f"{doing}: {error}") from error
     except OSError as error:
         raise _of_storage(error, doing) from error
     except pa.ArrowInvalid as error:

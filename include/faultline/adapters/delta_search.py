@@ -113,23 +113,25 @@ def _row_group(number: int, group: Any) -> RowGroup:
     return RowGroup(number, size, Statistics(group.num_rows, lowest, highest, nulls))
 
 
-def query_topics(topics: Sequence[SearchedTopic], sql: str, interval: Interval) -> pa.RecordBatchReader:
-    """The result of an SQL query; nothing but a query is taken, so it cannot change anything.
+def query_topics(topics: Sequence[SearchedTopic], sql: str, interval: Interval) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """The columns and rows of an SQL query; nothing but a query is taken, so it cannot change anything.
 
     A topic's table has the topic's name, and ``logs`` is the records of all of them in the interval, with ``topic``.
     """
     builder = QueryBuilder()
     for number, topic in enumerate(topics):
         topic.table.register(builder, f"topic_{number}")
-    names = ", ".join(topic.topic.name for topic in topics)
-    with table_errors(f"querying {names}"):
-        return pa.RecordBatchReader.from_stream(builder.execute(_with_topics(topics, sql, interval)))
+    doing, watch = f"querying {', '.join(topic.topic.name for topic in topics)}", topics[0].table.watch
+    with table_errors(doing):
+        answer = watch.work(builder.execute, _with_topics(topics, sql, interval))
+        reader = pa.RecordBatchReader.from_stream(answer)
+    return reader.schema, _tables(watch.each(reader), doing)
 
 
-def batches(reader: pa.RecordBatchReader, names: str) -> Iterator[pa.Table]:
-    """What the reader has, in types that Arrow's functions take."""
-    with table_errors(f"querying {names}"):
-        for batch in reader:
+def _tables(batches: Iterator[pa.RecordBatch], doing: str) -> Iterator[pa.Table]:
+    """In types that Arrow's functions take."""
+    with table_errors(doing):
+        for batch in batches:
             yield pa.table(without_views(batch))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -98,13 +98,13 @@ class TopicUpkeep(TopicTable):
     def log_since(self) -> datetime:
         """When the oldest commit was made that the log still has."""
         with table_errors(f"reading the log of {self.url}"):
-            return datetime.fromtimestamp(self._table.history()[-1]["timestamp"] / 1000, UTC)
+            return datetime.fromtimestamp(self._history(None)[-1]["timestamp"] / 1000, UTC)
 
     def shorten_log(self) -> None:
         """Write a checkpoint and delete the log's files older than ``delta.logRetentionDuration``."""
         with table_errors(f"shortening the log of {self.url}"):
-            self._table.create_checkpoint()
-            self._table.cleanup_metadata()
+            self._change(DeltaTable.create_checkpoint)
+            self._change(DeltaTable.cleanup_metadata)
 
     def vacuum(self, grace: timedelta, *, dry_run: bool = False) -> list[str]:
         """Delete files that left the table longer ago than ``grace``, or are as old and never were in it: their paths.
@@ -117,11 +117,11 @@ class TopicUpkeep(TopicTable):
             found = self._vacuum(hours, dry_run=True)
             if found and not dry_run:
                 found = self._vacuum(hours, dry_run=False)
-                self._table.update_incremental()
+                self.refresh()
         return found
 
     def _vacuum(self, hours: int, *, dry_run: bool) -> list[str]:
-        return self._table.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        return self._change(DeltaTable.vacuum, hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
 
     def _removals(self, files: Sequence[DataFile], data_change: bool) -> list[RemoveAction]:
         """Superseded when one of the files is not in this snapshot."""
@@ -136,7 +136,8 @@ class TopicUpkeep(TopicTable):
     def _commit_next(self, actions: Sequence[AddAction | RemoveAction], note: Mapping[str, Any]) -> int:
         with table_errors(f"committing to {self.url}"):
             try:
-                self._table.create_write_transaction(
+                self._change(
+                    DeltaTable.create_write_transaction,
                     list(actions),
                     mode="append",
                     schema=self._table.schema(),

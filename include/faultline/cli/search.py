@@ -183,11 +183,11 @@ def _width(text: str) -> timedelta:
 
 
 def _print_sql(scan: Scan, topics: list[SearchedTopic], sql: str, interval: Interval, shown: Format) -> None:
-    from faultline.steps.search import run_sql
+    from faultline.adapters.delta_search import query_topics
 
     if shown is Format.RAW:
         raise typer.BadParameter("--format raw is for records, not for the rows of an SQL query")
-    schema, tables = run_sql(topics, sql, interval)
+    schema, tables = query_topics(topics, sql, interval)
     if shown is Format.JSON:
         for rows in tables:
             scan.write(map(json_line, rows.to_pylist()))

@@ -53,7 +53,7 @@ def append_group(
     losses: list[Loss] = []
 
     def append() -> AppendReport:
-        table = TopicTable.open(settings.archive_url, topic.name)
+        table = TopicTable.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         while True:
             try:
                 return _append(settings, table, source, topic, ranges, checkpoint)
@@ -141,7 +141,7 @@ def verify_topics(
     """
     reports = []
     for topic in archived_topics(settings, topics):
-        table = TopicTable.open(settings.archive_url, topic.name)
+        table = TopicTable.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         report = verify_topic(table, source, since=since, deep=deep, progress=partial(progress, topic.name))
         note_proof(settings, report, at=clock(), deep=deep, kafka=source is not None, since=since)
         reports.append(report)

@@ -40,7 +40,7 @@ def plan_topic(
     topic was created again, and when Kafka is about to delete what is not archived.
     """
     partitions = source.partitions(topic.name)
-    table = TopicTable.open_or_create(settings.archive_url, topic.name)
+    table = TopicTable.open_or_create(settings.archive_url, topic.name, timeout=settings.archive_timeout)
     version, positions, marks = table.version, table.positions(partitions), source.watermarks(partitions)
     if not dry_run and table.version > 0 and all(at is None for at in positions.values()):
         note_new_generation(settings, table, partitions, at=now)
@@ -83,7 +83,7 @@ def archived_until(
     None when not even the earliest is. An hour of event time is complete when the hour's end, and as long after it as
     records may be under way, has been reached.
     """
-    table = TopicTable.open(settings.archive_url, topic)
+    table = TopicTable.open(settings.archive_url, topic, timeout=settings.archive_timeout)
     partitions = source.partitions(topic)
     # In this order: what is archived or produced between two questions only makes the answer earlier than need be.
     marks, positions = source.watermarks(partitions), table.positions(partitions)

@@ -56,7 +56,7 @@ def archive_state(
     """
     for topic in archived_topics(settings):
         try:
-            table = TopicUpkeep.open(settings.archive_url, topic.name)
+            table = TopicUpkeep.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         except TableMissing:
             continue
         positions = table.positions(partitions(topic.name))

@@ -29,7 +29,7 @@ def clean_topic(
 ) -> dict[str, Any]:
     """Expire what is older than the topic's retention, shorten the log, vacuum; what was done, as plain values."""
     (config,) = archived_topics(settings, [topic])
-    table = TopicUpkeep.open(settings.archive_url, topic)
+    table = TopicUpkeep.open(settings.archive_url, topic, timeout=settings.archive_timeout)
     hours = plan_expiry(table.data_files(), retention=config.retention, now=now)
     store = markers(settings.archive_url, settings.webhdfs_url) if hours else None
     rows = sum(_expire(settings, table, store, hour, checkpoint) for hour in hours)

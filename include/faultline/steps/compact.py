@@ -98,7 +98,7 @@ def plan_compaction(
     plans = []
     for topic in archived_topics(settings, topics):
         try:
-            table = TopicUpkeep.open(settings.archive_url, topic.name)
+            table = TopicUpkeep.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         except TableMissing:
             log.info("%s: nothing is archived yet", topic.name)
             continue
@@ -140,7 +140,7 @@ def merge_topic(
     What passes is waited out for ``archive_patience``. RowsDiffer, with the hour, when a merge would change a row.
     """
     (config,) = archived_topics(settings, [topic])
-    table = TopicUpkeep.open(settings.archive_url, topic)
+    table = TopicUpkeep.open(settings.archive_url, topic, timeout=settings.archive_timeout)
     plan = plan_topic(settings, table.data_files(), config, now=now, since=since, until=until, target_mib=target_mib)
     done: list[Merged] = []
     for merge in plan.merges:

@@ -46,7 +46,7 @@ def mark_topic(
         log.warning("hours of %s are not marked: FAULTLINE_WEBHDFS_URL is not set", topic)
         return []
     (config,) = archived_topics(settings, [topic])
-    table = TopicUpkeep.open(settings.archive_url, topic)
+    table = TopicUpkeep.open(settings.archive_url, topic, timeout=settings.archive_timeout)
     files = table.data_files()
     complete = _complete(settings, source, topic, until or closed_before(now, settings.archive_lateness), now)
     if not files or complete is None:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from faultline.adapters.delta import TableMissing, TopicTable
-from faultline.adapters.delta_search import SearchedTopic, batches, query_topics
+from faultline.adapters.delta_search import SearchedTopic
 from faultline.archive.search.query import FIELDS, And, Compare, Or, Query
 from faultline.archive.search.scan import Search, search
 from faultline.archive.table import CommittedRange
-from faultline.model import Interval
 from faultline.settings import Settings
 from faultline.steps.topics import archived_topics
 
@@ -21,10 +20,12 @@ def open_topics(settings: Settings, names: Sequence[str] = ()) -> list[SearchedT
     found: list[SearchedTopic] = []
     for topic in archived_topics(settings, names):
         try:
-            found.append(SearchedTopic(topic, TopicTable.open(settings.archive_url, topic.name)))
+            table = TopicTable.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         except TableMissing:
             if topic.name in names:
                 raise
+        else:
+            found.append(SearchedTopic(topic, table))
     if not found:
         raise TableMissing(f"nothing is archived yet at {settings.archive_url}")
     return found
@@ -44,12 +45,6 @@ def follow(
             if ranges := new[topic.topic.name]:
                 asked = And((_in_ranges(ranges), query))
                 yield from search([topic], Search(asked, columns=tuple(columns), newest_first=False))
-
-
-def run_sql(topics: Sequence[SearchedTopic], sql: str, interval: Interval) -> tuple[pa.Schema, Iterator[pa.Table]]:
-    """The columns and rows of an SQL query; see ``query_topics``."""
-    reader = query_topics(topics, sql, interval)
-    return reader.schema, batches(reader, ", ".join(topic.topic.name for topic in topics))
 
 
 def _refresh(topic: SearchedTopic) -> list[CommittedRange]:
