@@ -89,6 +89,7 @@ def kafka(_shared_kafka: KafkaServer) -> str:
 def hdfs_server(_shared_hdfs: HdfsServer) -> Iterator[HdfsServer]:
     """HDFS, to stop, restart, put into safe mode; it runs again, and takes writes, for the next test."""
     yield _shared_hdfs
+    _shared_hdfs.resume()
     if _shared_hdfs.spec.in_safe_mode():
         _shared_hdfs.safe_mode(False)
     _shared_hdfs.start()

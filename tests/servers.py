@@ -105,6 +105,11 @@ class HdfsServer:
         for child in (self.namenode, *self.datanodes):
             child.kill()
 
+    def resume(self) -> None:
+        """Have all of it go on that was suspended."""
+        for child in (self.namenode, *self.datanodes):
+            child.resume()
+
     def restart_namenode(self) -> None:
         """Stop the NameNode, start it, wait until files can be written."""
         self.namenode.stop()

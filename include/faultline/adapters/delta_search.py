@@ -121,7 +121,7 @@ def query_topics(topics: Sequence[SearchedTopic], sql: str, interval: Interval) 
     builder = QueryBuilder()
     for number, topic in enumerate(topics):
         topic.table.register(builder, f"topic_{number}")
-    doing, watch = f"querying {', '.join(topic.topic.name for topic in topics)}", topics[0].table.watch
+    doing, watch = f"querying {', '.join(topic.table.url for topic in topics)}", topics[0].table.watch
     with table_errors(doing):
         answer = watch.work(builder.execute, _with_topics(topics, sql, interval))
         reader = pa.RecordBatchReader.from_stream(answer)
