@@ -12,7 +12,7 @@ import pytest
 
 from faultline.adapters.watch import MOST_UNANSWERED, Watch
 
-SOON = timedelta(milliseconds=200)
+SOON = timedelta(milliseconds=500)
 
 
 def test_what_is_answered_is_handed_on_and_so_is_its_error() -> None:
@@ -26,7 +26,7 @@ def test_what_is_answered_is_handed_on_and_so_is_its_error() -> None:
 def test_what_does_nothing_is_given_up(how: str) -> None:
     over = threading.Event()
     try:
-        with pytest.raises(TimeoutError, match=r"nothing for 0\.2 s \(FAULTLINE_ARCHIVE_TIMEOUT\)"):
+        with pytest.raises(TimeoutError, match=r"nothing for 0\.5 s \(FAULTLINE_ARCHIVE_TIMEOUT\)"):
             getattr(Watch(SOON), how)(over.wait)
     finally:
         over.set()

@@ -63,7 +63,7 @@ class Watch:
             yield value  # type: ignore[misc]
 
     def _answer(self, request: _Request[Answer]) -> Answer:
-        if request.is_alive():
+        if not request.answer.done():
             with _lock:
                 _unanswered.append(request)
             raise TimeoutError(
