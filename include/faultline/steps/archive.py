@@ -66,7 +66,7 @@ def append_group(
                 tell_of_losses(settings, found)
 
     def archived() -> dict[str, Any]:
-        table = TopicTable.open(settings.archive_url, topic.name)
+        table = TopicTable.open(settings.archive_url, topic.name, timeout=settings.archive_timeout)
         return added_to(ranges, table.commits_since(group["version"])).to_dict()
 
     report = patiently(append, settings.archive_patience)
