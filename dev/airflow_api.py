@@ -47,6 +47,16 @@ class AirflowApi:
         """Switch a DAG off or on."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
+    def add_connection(self, conn_id: str, conn_type: str, **fields: Any) -> None:
+        """Make a Connection, as the form does."""
+        self._call("POST", "/connections", json={"connection_id": conn_id, "conn_type": conn_type, **fields})
+
+    def test_connection(self, conn_id: str, conn_type: str, **fields: Any) -> tuple[bool, str]:
+        """What the form's *Test* says."""
+        body = {"connection_id": conn_id, "conn_type": conn_type, **fields}
+        answer = self._call("POST", "/connections/test", json=body)
+        return answer["status"], answer["message"]
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run now; its run id."""
         body = {"logical_date": None, "conf": dict(conf or {})}

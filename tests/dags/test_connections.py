@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from faultline.airflow_provider import get_provider_info
 from faultline.errors import FaultlineError, PermanentError, TransientError
 from faultline.settings import Settings
 from tests.dags.conftest import in_task
+from tests.installed import installed
 from tests.servers import HdfsServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,15 +230,7 @@ print(tried.test_connection())
 
 
 def test_airflow_finds_our_types_by_the_installed_package_and_tests_them(tmp_path: Path) -> None:
-    """The package as pip installs it, because this environment's may be of before these types."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    installed = tmp_path / f"faultline-{project['version']}.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text(f"Metadata-Version: 2.4\nName: faultline\nVersion: {project['version']}\n")
-    points = project["entry-points"]["apache_airflow_provider"].items()
-    lines = [f"{name} = {target}" for name, target in points]
-    (installed / "entry_points.txt").write_text("\n".join(["[apache_airflow_provider]", *lines]))
-    path = os.pathsep.join([str(tmp_path), str(ROOT / "include"), *sys.path])
+    path = os.pathsep.join([str(installed(tmp_path)), str(ROOT / "include"), *sys.path])
     asked = subprocess.run(
         [sys.executable, "-c", IN_AIRFLOW],
         capture_output=True,

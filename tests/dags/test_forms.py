@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 PLUGINS = sorted(path.stem for path in (ROOT / "plugins").glob("*.py"))
+SECTIONS = ["What", "How", "Connections", "For this run only"]
 FOLDERS = {str(ROOT / "dags"), str(ROOT / "plugins")}
 
 
@@ -59,6 +60,39 @@ def test_a_field_of_a_form_says_what_it_is(param: Any) -> None:
     assert param.description
     assert param.description.endswith(".")
     param.resolve()  # what the form shows at first is valid
+
+
+LIMITS = {
+    "boolean": set(),
+    "integer": {"minimum", "maximum"},
+    "array": {"items", "uniqueItems"},
+    "object": set(),  # what it may have the settings say
+}
+
+
+@pytest.mark.parametrize("param", [param for stem in DAGS for param in fields(stem)])
+def test_a_field_of_a_form_refuses_what_cannot_be_meant(param: Any) -> None:
+    kinds = param.schema["type"]
+    [kind] = {kinds} if isinstance(kinds, str) else set(kinds) - {"null"}
+    if kind == "string":
+        assert {"enum", "format", "minLength"} & set(param.schema)
+    else:
+        assert LIMITS[kind] <= set(param.schema)
+
+
+@pytest.mark.parametrize("stem", ["archive_logs", "compact_archive", "digest_errors"])
+def test_what_writes_can_show_first_what_it_would_do(stem: str) -> None:
+    """The others write nothing (recount_errors, unless forced) or all the time (watch_errors)."""
+    assert dag_of(stem).params.get_param("dry_run").value is False
+
+
+def test_sections_of_a_form_come_in_one_order_and_connections_only_where_they_are_needed() -> None:
+    for stem in DAGS:
+        params = dag_of(stem).params
+        sections = [params.get_param(name).schema["section"] for name in params]
+        assert list(dict.fromkeys(sections)) == [each for each in SECTIONS if each in sections]
+    assert "hdfs_conn_id" not in dag_of("watch_errors").params
+    assert [name for name in dag_of("digest_errors").params if name.endswith("conn_id")] == ["database_conn_id"]
 
 
 @pytest.mark.parametrize("stem", DAGS)
