@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from math import sin
+from math import pi, sin
 from pathlib import Path
 
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from playwright.sync_api import FrameLocator, Page
 from rich.console import Console
 
@@ -21,16 +23,21 @@ from dev.browser import faultline, launched, log_in
 from dev.children import Child
 from dev.errors import DevError
 from dev.incident import SHOP, Incident
+from dev.jars import fetch, find_tool
+from dev.java import find_java
+from dev.kafka import Kafka
 from dev.paths import ROOT, profile_folder
 from dev.ports import free_ports
 from dev.postgres import Postgres
 from dev.programs import wait_until
 from faultline.adapters.database import Database
-from faultline.adapters.delta import TopicTable
+from faultline.adapters.kafka import KafkaSource
 from faultline.model import Ack, ErrorCount, Labels, OffsetRange, TopicPartition
-from faultline.records.decode import decode
-from faultline.testing.records import raw_table
-from faultline.topicfile import TopicConfig
+from faultline.settings import Settings
+from faultline.steps.archive import append_group, verify_topics
+from faultline.steps.archive_plan import plan_archive_run
+from faultline.steps.compact import merge_topic
+from faultline.steps.marks import mark_topic
 
 FOLDER = ROOT / "docs" / "screenshots"
 THEMES = ("light", "dark")
@@ -67,6 +74,10 @@ def _wait_for_records(frame: FrameLocator) -> None:
     frame.get_by_role("status").wait_for()
 
 
+def _wait_for_answers(frame: FrameLocator) -> None:
+    frame.locator(".sources .mark-good").nth(3).wait_for()
+
+
 def _wait_for_bars(frame: FrameLocator) -> None:
     frame.get_by_role("link", name="CheckoutFailed").wait_for()
 
@@ -90,6 +101,7 @@ SHOTS = (
     Shot("now", "now", _open_effects),
     Shot("errors", "errors?level=ERROR&level=WARNING", _wait_for_chart),
     Shot("errors-rule", "errors?rule=CheckoutFailed&since=10m", _wait_for_chart),
+    Shot("pipeline", "pipeline", _wait_for_answers),
     Shot("search", "search?q=level%3E%3DERROR+order&since=30m", _wait_for_records),
     Shot("rules", "rules", _wait_for_causes),
     Shot("rules-edit", "rules/edit", _misspell),
@@ -102,9 +114,10 @@ def main() -> int:
     """Take every picture in both themes."""
     console = Console(stderr=True)
     try:
-        with console.status("Starting PostgreSQL and Airflow ..."), _served() as (url, database_url, archive_url):
-            _outage(database_url)
-            _archive(archive_url)
+        with console.status("Starting PostgreSQL, Kafka and Airflow ..."), _served() as (url, settings):
+            _outage(settings.database_url)
+            _log(settings)
+            _archive(settings)
             for shot in take(url):
                 console.print(f"{shot.relative_to(ROOT)}  {shot.stat().st_size / 1024:.0f} KiB")
     except DevError as error:
@@ -172,54 +185,85 @@ def _usual(until: datetime) -> list[ErrorCount]:
     return found
 
 
-def _archive(url: str) -> None:
-    """What the shop logged in the last half hour, the last minutes of it the outage."""
+def _log(settings: Settings) -> None:
+    """What the shop logged in three days: as many records an hour as people order, the last minutes the outage."""
     now = datetime.now(UTC)
-    values = [
-        json.dumps(
-            {
-                "@timestamp": (now - timedelta(seconds=number)).isoformat(),
-                "message": f"order {77120 - number} of cart {number * 7919 % 9973} "
-                + (_LOST if number < 240 else _TAKEN),
-                "level": "ERROR" if number < 240 or number % 97 == 0 else "INFO",
-                "service": ("checkout", "payments")[number % 2],
-            }
-        ).encode()
-        for number in range(0, 1800, 2)
-    ]
-    span = OffsetRange(TopicPartition(_TOPIC, "of-the-shop", 0), 0, len(values))
-    raw = raw_table(values, at=now, topic_id=span.partition.topic_id)
-    events = decode(raw, TopicConfig(name=_TOPIC), event_time_span=timedelta(days=7))
-    TopicTable.open_or_create(url, _TOPIC).append(events, [span])
+    kafka: dict[str, str | int | float | bool] = {"bootstrap.servers": settings.kafka_bootstrap_servers}
+    admin = AdminClient(kafka)
+    admin.create_topics([NewTopic(_TOPIC, 3, 1)])[_TOPIC].result()
+    producer = Producer(kafka)
+    for number, ago in enumerate(_ages(now)):
+        at = now - ago
+        bad = ago < timedelta(minutes=4) or number % 97 == 0
+        value = {
+            "@timestamp": at.isoformat(),
+            "message": f"order {77120 - number} of cart {number * 7919 % 9973} {_LOST if bad else _TAKEN}",
+            "level": "ERROR" if bad else "INFO",
+            "service": ("checkout", "payments")[number % 2],
+        }
+        producer.produce(_TOPIC, json.dumps(value), partition=number % 3, timestamp=round(at.timestamp() * 1000))
+    producer.flush()
+
+
+def _ages(now: datetime) -> Iterator[timedelta]:
+    """How long ago each record was logged, the oldest first; the last half hour has one every two seconds."""
+    hour, lately = timedelta(hours=1), timedelta(minutes=30)
+    for ago in range(72, 0, -1):
+        orders = round(20 + 180 * sin(pi * (now - ago * hour).hour / 24) ** 2)
+        yield from (lately + ago * hour - number * hour / orders for number in range(orders))
+    yield from (timedelta(seconds=number) for number in range(int(lately.total_seconds()), 0, -2))
+
+
+def _archive(settings: Settings) -> None:
+    """What archive_logs, compact_archive, verify and the counting lane have made of it by now."""
+    now = datetime.now(UTC)
+    with KafkaSource(settings.kafka_bootstrap_servers) as source, Database(settings.database_url) as database:
+        for group in plan_archive_run(settings, source, until=now):
+            append_group(settings, source, group)
+        merge_topic(settings, _TOPIC, now=now)
+        mark_topic(settings, source, _TOPIC, now=now, since=now - timedelta(days=4))
+        verify_topics(settings, source)
+        parts = source.partitions(_TOPIC)
+        ends = {part: held.end for part, held in source.watermarks(parts).items()}
+        database.record_counts([OffsetRange(part, 0, ends[part]) for part in parts], [], dict.fromkeys(parts, now))
 
 
 @contextmanager
-def _served() -> Iterator[tuple[str, str, str]]:
-    """The addresses of Airflow, of Faultline's database and of its archive, until the block ends."""
+def _served() -> Iterator[tuple[str, Settings]]:
+    """The address of Airflow, and Faultline's settings in it, until the block ends."""
     folder = profile_folder("screenshots")
     shutil.rmtree(folder, ignore_errors=True)
     ports = free_ports()
     postgres = Postgres(folder / "postgres", ports)
     postgres.prepare()
-    children = [Child(postgres.program())]
+    kafka = Kafka(folder / "kafka", find_java(), fetch("kafka", find_tool()), ports)
+    kafka.prepare()
+    children = [Child(postgres.program()), Child(kafka.program())]
     try:
-        children[0].start()
+        for child in children:
+            child.start()
         wait_until(postgres.answers, "PostgreSQL", postgres.log, children[0].alive)
-        database = postgres.create_database("faultline")
-        topics, archive = folder / "topics.yaml", str(folder / "archive")
-        topics.write_text(f"topics: [{{name: {_TOPIC}}}]")
+        wait_until(kafka.answers, "Kafka", kafka.log, children[1].alive)
+        settings = Settings(
+            database_url=postgres.create_database("faultline"),
+            archive_url=str(folder / "archive"),
+            kafka_bootstrap_servers=kafka.bootstrap,
+            topics_file=folder / "topics.yaml",
+        )
+        settings.topics_file.write_text(f"topics: [{{name: {_TOPIC}}}]")
         environment = {
-            "FAULTLINE_DATABASE_URL": database,
-            "FAULTLINE_ARCHIVE_URL": archive,
-            "FAULTLINE_TOPICS_FILE": str(topics),
+            "FAULTLINE_DATABASE_URL": settings.database_url,
+            "FAULTLINE_ARCHIVE_URL": settings.archive_url,
+            "FAULTLINE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+            "FAULTLINE_TOPICS_FILE": str(settings.topics_file),
             "AIRFLOW_VAR_FAULTLINE_RULES": (SHOP / "rules.yaml").read_text(),
         }
         airflow = Airflow(folder / "airflow", ports, postgres.create_database("airflow"), environment)
         airflow.prepare()
         children.append(Child(airflow.api_server()))
-        children[1].start()
-        wait_until(airflow.serves, "Airflow", airflow.log("api-server"), children[1].alive, 180)
-        yield airflow.url, database, archive
+        children[2].start()
+        wait_until(airflow.serves, "Airflow", airflow.log("api-server"), children[2].alive, 180)
+        yield airflow.url, settings
     finally:
         for child in reversed(children):
             child.stop()

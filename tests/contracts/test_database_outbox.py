@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -32,6 +33,16 @@ def lease(database: Database, second: int = 0, limit: int = 10) -> list[Leased]:
 
 def kinds(leased: list[Leased]) -> list[NotificationKind]:
     return [one.notification.kind for one in leased]
+
+
+def test_the_oldest_that_is_to_be_sent_still_is_known(database: Database) -> None:
+    assert database.waiting_since() is None
+    queue(database, *(replace(notification(sequence=n), created_at=NOON + n * SECOND) for n in (1, 2, 3)))
+    (first, second, _) = lease(database, 9)
+    assert database.waiting_since() == NOON + SECOND
+    database.record_delivery(first, DELIVERED, NOON)
+    database.record_delivery(second, retry(9), NOON)
+    assert database.waiting_since() == NOON + 2 * SECOND
 
 
 def test_what_is_queued_is_lent_once(database: Database) -> None:

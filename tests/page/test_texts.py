@@ -15,12 +15,20 @@ from faultline.alerting.alerts import MuteReason, SuppressionOutcome
 from faultline.dispatch.conclusion import Verdict
 from faultline.dispatch.delivery import OutboxState
 from faultline.model import AlertState, NotificationKind
+from faultline.page import concerns
+from faultline.page.completeness import HourState
+from faultline.page.lags import Level
+from faultline.page.probes import Standing
 from faultline.page.texts import LANGUAGES, choose_language, texts_of
 from faultline.page.views import VIEWS, changes
 from faultline.page.views.errors import By
 
 TEMPLATES = sorted(Path(faultline.page.templates.__path__[0]).glob("*.j2"))
 USED = sorted({key for file in TEMPLATES for key in re.findall(r"""\bt\("([a-z_.]+[a-z_])"[,)]""", file.read_text())})
+SOURCES = ("kafka", "tables", "storage", "database")
+HOW = ("behind", "unknown", "not_begun")
+CONCERNS = re.findall(r"""Level\.\w+, "(\w+)\"""", Path(concerns.__file__).read_text())
+CONCERNS += ["late", "unparsable", *(f"{lane}_{how}" for lane in ("counting", "archive") for how in HOW)]
 MADE = [
     *(f"states.{state}" for state in AlertState),
     *(f"told.{state}" for state in OutboxState),
@@ -42,6 +50,13 @@ MADE = [
     *(f"rules.kinds.{kind}" for kind in changes.KINDS),
     *(f"rules.trial.ended.{ended}" for ended in ("done", "silent", "long", "failed")),
     *(f"rules.trial.{what}" for what in ("pages", "alerts", "suppressed")),
+    *(f"pipeline.levels.{level}" for level in Level),
+    *(f"pipeline.standings.{standing}" for standing in Standing),
+    *(f"pipeline.sources.{source}" for source in SOURCES),
+    *(f"pipeline.concerns.{source}_{standing}" for source in SOURCES for standing in ("silent", "failed")),
+    *(f"pipeline.concerns.{what}" for what in CONCERNS),
+    *(f"pipeline.hours.states.{state}" for state in HourState),
+    *(f"pipeline.hours.legend.{state}" for state in HourState if state is not HourState.BEFORE),
     *(f"search.ended.{ended}" for ended in ("silent", "long", "failed")),
 ]
 

@@ -16,6 +16,7 @@ from faultline.adapters.database import Database
 from faultline.page.access import Access, Viewer
 from faultline.page.headers import POLICY_HEADER, policy
 from faultline.page.searching import Searches
+from faultline.page.sources import Sources
 from faultline.page.static import asset, style_ids
 from faultline.page.templates import render_page
 from faultline.page.texts import LANGUAGES, Texts, choose_language, texts_of
@@ -35,6 +36,13 @@ class Page:
     views: Sequence[str]
     searches: Searches = field(default_factory=Searches)
     _databases: dict[str, Database] = field(default_factory=dict)
+    _sources: Sources | None = None
+
+    def sources(self, settings: Settings) -> Sources:
+        """What these settings name; it knows what it was told the last time it was asked."""
+        if self._sources is None or self._sources.settings != settings:
+            self._sources = Sources(settings, self.database(settings.database_url), self.clock)
+        return self._sources
 
     def database(self, url: str) -> Database:
         """The database; its connections are kept for the next request."""

@@ -14,9 +14,9 @@ from faultline.records.source import RecordSource
 # them is told by its share of the records between.
 _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 AGES = (
-    *(each * _SECOND for each in (2, 5, 10, 20, 30)),
-    *(each * _MINUTE for each in (1, 2, 5, 10, 20, 30)),
-    *(each * _HOUR for each in (1, 2, 4, 8, 16, 24, 48, 96, 168)),
+    *(each * _SECOND for each in (2, 3, 5, 7, 10, 15, 20, 30, 45)),
+    *(each * _MINUTE for each in (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 45)),
+    *(each * _HOUR for each in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 168)),
 )
 # Clocks differ by less; a record dated later than this is dated wrongly.
 _CLOCK_SKEW = 5 * _MINUTE

@@ -42,6 +42,7 @@ from faultline.adapters.database.trends import Seen, Sum
 from faultline.alerting.alerts import Alert, Evaluation, Term
 from faultline.alerting.contexts import LabelSum
 from faultline.alerting.silences import Silence, StoredSilence
+from faultline.digest import Uncounted
 from faultline.dispatch.delivery import Leased, OutboxState, Outcome, Sent, Telling
 from faultline.dispatch.digest import Facts
 from faultline.dispatch.story import History
@@ -428,6 +429,11 @@ class Database:
         with reading(self._engine) as connection:
             return status.outbox_summary(connection)
 
+    def waiting_since(self) -> datetime | None:
+        """When the oldest of the messages was made that are to be sent still; None when none is."""
+        with reading(self._engine) as connection:
+            return status.waiting_since(connection)
+
     def recent_notifications(
         self, limit: int = 20, states: Collection[OutboxState] = (), target: str | None = None
     ) -> list[Sent]:
@@ -514,6 +520,11 @@ class Database:
         """What there is to know of an interval: errors, the ledger, messages that were given up."""
         with reading(self._engine) as connection:
             return digesting.facts(connection, interval)
+
+    def uncounted(self, interval: Interval) -> list[Uncounted]:
+        """Records of the interval that are not in the counts as they should be, by topic."""
+        with reading(self._engine) as connection:
+            return digesting.uncounted(connection, interval)
 
     def digest_samples(self, interval: Interval, kinds: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """The text of the earliest record of each (topic, fingerprint) in the interval."""

@@ -37,7 +37,7 @@ def facts(connection: Connection, interval: Interval) -> Facts:
         ledger=_ledger(connection, interval),
         fired=_fired(connection, interval),
         undelivered=_undelivered(connection, interval),
-        uncounted=_uncounted(connection, interval),
+        uncounted=uncounted(connection, interval),
     )
 
 
@@ -133,7 +133,7 @@ def _undelivered(connection: Connection, interval: Interval) -> list[Undelivered
     return list(found.values())
 
 
-def _uncounted(connection: Connection, interval: Interval) -> list[Uncounted]:
+def uncounted(connection: Connection, interval: Interval) -> list[Uncounted]:
     """By topic. What came too late, and what was kept back, is known by the hour."""
     unparsable = _by_topic(
         connection,

@@ -54,6 +54,13 @@ def outbox_summary(connection: Connection) -> dict[OutboxState, int]:
     return dict.fromkeys(OutboxState, 0) | {OutboxState(state): number for state, number in rows}
 
 
+def waiting_since(connection: Connection) -> datetime | None:
+    """When the oldest of the messages was made that are to be sent still; None when none is."""
+    waits = (OutboxState.QUEUED, OutboxState.LEASED, OutboxState.RETRY)
+    oldest: datetime | None = connection.scalar(select(func.min(outbox.c.created_at)).where(outbox.c.state.in_(waits)))
+    return oldest
+
+
 def recent_notifications(
     connection: Connection, limit: int, states: Collection[OutboxState], target: str | None
 ) -> list[Sent]:

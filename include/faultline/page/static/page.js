@@ -120,6 +120,7 @@ async function refresh(live, whatever = false) {
   if (!fresh || (busy(live) && !whatever)) return;
   const kept = place();
   const [x, y] = [scrollX, scrollY];
+  live.dataset.refresh = fresh.dataset.refresh;
   live.replaceChildren(...fresh.childNodes);
   restore(kept);
   scrollTo(x, y);
@@ -127,9 +128,8 @@ async function refresh(live, whatever = false) {
 }
 
 async function keepFresh(live) {
-  const pause = Number(live.dataset.refresh) * 1000;
   for (;;) {
-    await new Promise((wake) => setTimeout(wake, pause));
+    await new Promise((wake) => setTimeout(wake, Number(live.dataset.refresh) * 1000));
     if (busy(live)) continue;
     const failed = await refresh(live).then(() => false, () => true);
     live.toggleAttribute("data-stale", failed);

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich.filesize import decimal
 
 from faultline.dispatch.text import lines, one_line, shorten
 from faultline.durations import format_duration
@@ -42,6 +43,9 @@ def _environment() -> Environment:
         sample=sample,
         number=number,
         measured=measured,
+        short=short,
+        rate=rate,
+        size=decimal,
         span=span,
         duration=format_duration,
         clock=clock,
@@ -71,6 +75,19 @@ def measured(value: float, percent: bool = False) -> str:
     if not value:
         return "·"
     return f"{value:.1f}%" if percent else f"{value:,.0f}"
+
+
+def short(value: int) -> str:
+    """``12k``: what fits into a cell."""
+    for unit, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= unit:
+            return f"{value / unit:.1f}{sign}" if value < 10 * unit else f"{value // unit}{sign}"
+    return str(value)
+
+
+def rate(value: float) -> str:
+    """So many a second; of few with a decimal."""
+    return f"{value:,.1f}" if 0 < value < 10 else f"{value:,.0f}"
 
 
 def span(value: timedelta) -> str:

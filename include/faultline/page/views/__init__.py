@@ -5,6 +5,6 @@ table of ``texts``. What is to renew itself is in one element with ``data-refres
 an id; a form with POST has the macro ``token``; a chart is a figure with ``data-chart``, as ``page.js`` says.
 """
 
-from faultline.page.views import errors, history, now, rules, search
+from faultline.page.views import errors, history, now, pipeline, rules, search
 
-VIEWS = (now, errors, search, rules, history)
+VIEWS = (now, errors, pipeline, search, rules, history)
