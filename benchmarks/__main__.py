@@ -16,6 +16,7 @@ NAMES = (
     "handler",
     "indexes",
     "page",
+    "pipeline",
     "search",
 )
 

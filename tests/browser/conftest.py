@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,9 +18,12 @@ from dev.incident import SHOP, Incident
 from dev.ports import Ports
 from faultline.adapters.database import Database
 from faultline.adapters.database.tables import metadata
+from faultline.testing.records import raw_table
+from tests.archive.search.brute import append
 from tests.servers import AirflowUi, HdfsServer, PostgresServer, running
 
 VIEWER = ("viewer", "viewer")
+SAID = "could not connect to db-1:5432"
 expect.set_options(timeout=20_000)
 
 
@@ -39,8 +43,34 @@ def archive_url(_shared_hdfs: HdfsServer) -> str:
 
 
 @pytest.fixture(scope="session")
+def archived(archive_url: str) -> str:
+    """An archive whose records of the last minutes are in."""
+    now = datetime.now(UTC)
+    values = [
+        {"@timestamp": (now - timedelta(seconds=number)).isoformat(), "message": f"{SAID} {number}", "level": level}
+        for number, level in enumerate(("info", "error", "critical"))
+    ]
+    raw = raw_table([json.dumps({**value, "environment": "prod"}).encode() for value in values], at=now)
+    append(archive_url, raw, "app-logs")
+    return archive_url
+
+
+@pytest.fixture
+def hanging(hdfs_server: HdfsServer) -> Iterator[HdfsServer]:
+    """HDFS, which hangs until it is resumed."""
+    hdfs_server.namenode.suspend()
+    yield hdfs_server
+    hdfs_server.namenode.resume()
+
+
+@pytest.fixture(scope="session")
 def airflow(
-    state_folder: Path, server_ports: Ports, postgres_server: PostgresServer, faultline_url: str, archive_url: str
+    state_folder: Path,
+    server_ports: Ports,
+    postgres_server: PostgresServer,
+    _shared_hdfs: HdfsServer,
+    faultline_url: str,
+    archive_url: str,
 ) -> Iterator[AirflowUi]:
     """Airflow's UI, where ``admin`` may do anything and ``viewer`` only read."""
     database = postgres_server.spec.create_database("airflow_page")
@@ -50,6 +80,8 @@ def airflow(
     environment = {
         "FAULTLINE_DATABASE_URL": faultline_url,
         "FAULTLINE_ARCHIVE_URL": archive_url,
+        "FAULTLINE_WEBHDFS_URL": _shared_hdfs.webhdfs,
+        "FAULTLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "FAULTLINE_TOPICS_FILE": str(topics),
         "FAULTLINE_RULES_FILE": str(SHOP / "rules.yaml"),
     }

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from dev.airflow import LOGIN
 from dev.browser import faultline, log_in
 from dev.incident import Incident
-from faultline.testing.records import raw_table
-from tests.archive.search.brute import append
+from tests.browser.conftest import SAID
 from tests.servers import HdfsServer
 
-SAID = "could not connect to db-1:5432"
 SEARCH = "/plugin/faultline/faultline/search"
-
-
-@pytest.fixture(scope="session")
-def archived(archive_url: str) -> str:
-    """An archive whose records of the last minutes are in."""
-    now = datetime.now(UTC)
-    values = [
-        {"@timestamp": (now - timedelta(seconds=number)).isoformat(), "message": f"{SAID} {number}", "level": level}
-        for number, level in enumerate(("info", "error", "critical"))
-    ]
-    raw = raw_table([json.dumps({**value, "environment": "prod"}).encode() for value in values], at=now)
-    append(archive_url, raw, "app-logs")
-    return archive_url
 
 
 @pytest.fixture
@@ -39,14 +20,6 @@ def search(page: Page, archived: str, incident: Incident) -> FrameLocator:
     page.goto(SEARCH)
     log_in(page, *LOGIN)
     return faultline(page)
-
-
-@pytest.fixture
-def hanging(hdfs_server: HdfsServer) -> Iterator[HdfsServer]:
-    """HDFS, which hangs until it is resumed."""
-    hdfs_server.namenode.suspend()
-    yield hdfs_server
-    hdfs_server.namenode.resume()
 
 
 def test_records_are_found_narrowed_and_shown_in_full(page: Page, search: FrameLocator) -> None:

@@ -79,18 +79,20 @@ class Sources:
 
     def look(self) -> Findings:
         """Ask all of them, wait a moment, and take what is known by then."""
-        self._lane.ask(self._gather_lane)
-        self._kafka.ask(self._gather_kafka)
-        self._tables.ask(self._gather_tables)
-        self._storage.ask(self._gather_storage)
+        self._lane.ask(self.gather_lane)
+        self._kafka.ask(self.gather_kafka)
+        self._tables.ask(self.gather_tables)
+        self._storage.ask(self.gather_storage)
         return Findings(self._kafka.read(), self._tables.read(), self._storage.read(), self._lane.read())
 
-    def _gather_kafka(self) -> KafkaState:
+    def gather_kafka(self) -> KafkaState:
+        """What Kafka holds of every topic that something is done with."""
         topics = [topic.name for topic in topics_of(self.settings).topics if topic.archive or topic.count]
         with KafkaSource(self.settings.kafka_bootstrap_servers, self.settings.kafka_properties) as source:
             return kafka_state(source, topics, now=self._clock())
 
-    def _gather_tables(self) -> Mapping[str, TopicState]:
+    def gather_tables(self) -> Mapping[str, TopicState]:
+        """How the tables are, by topic."""
         states = archive_state(self.settings, now=self._clock(), partitions=self._partitions)
         return {state.topic: state for state in states}
 
@@ -101,7 +103,8 @@ class Sources:
         lane = self._lane.read(_PATIENCE).value
         return [each.partition for each in lane.state.counted if each.partition.topic == topic] if lane else []
 
-    def _gather_storage(self) -> Storage:
+    def gather_storage(self) -> Storage:
+        """How HDFS is, which hours are marked, and how the last proofs came out."""
         hdfs = hdfs_state(self.settings)
         if hdfs is not None and hdfs.fault:
             raise TransientError(hdfs.fault)
@@ -112,7 +115,8 @@ class Sources:
         proofs = {topic: proof for topic in topics if (proof := last_proof(store, topic))}
         return Storage(hdfs, {topic: store.marked(topic, days) for topic in topics}, proofs)
 
-    def _gather_lane(self) -> AlertLane:
+    def gather_lane(self) -> AlertLane:
+        """How the alert lane is doing."""
         state, now = counting_state(self._database), self._clock()
         return AlertLane(
             state,
