@@ -1,7 +1,7 @@
 """How soon the view Pipeline answers while Kafka and HDFS do, and while they hang; and how long they take themselves.
 
-Six topics of twelve partitions, two days of hours in tables on HDFS, all of them marked. Time is that of a request as the
-browser would wait for it, without the network; the database is a file.
+Six topics of twelve partitions, two days of hours in tables on HDFS, all of them marked. Time is that of a request as
+the browser would wait for it, without the network; the database is a file.
 """
 
 from __future__ import annotations
