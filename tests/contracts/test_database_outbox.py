@@ -37,7 +37,7 @@ def kinds(leased: list[Leased]) -> list[NotificationKind]:
 
 def test_the_oldest_that_is_to_be_sent_still_is_known(database: Database) -> None:
     assert database.waiting_since() is None
-    queue(database, *(replace(notification(sequence=n), created_at=NOON + n * SECOND) for n in (1, 2, 3)))
+    queue(database, *(replace(notification(episode=f"e{n}"), created_at=NOON + n * SECOND) for n in (1, 2, 3)))
     (first, second, _) = lease(database, 9)
     assert database.waiting_since() == NOON + SECOND
     database.record_delivery(first, DELIVERED, NOON)

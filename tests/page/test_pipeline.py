@@ -168,9 +168,8 @@ def test_hours_are_complete_once_they_are_marked_and_lead_to_their_records(
     after = Pipeline(pipeline.settings, pipeline.database, pipeline.topic).page()
     assert "should be complete" not in " ".join(said(after))
     hour = (NOW - 4 * HOUR).replace(minute=0)
-    [cell] = re.findall(
-        rf'<td class="([^"]*)"><a href="([^"]*)"[^>]* title="({hour:%Y-%m-%d %H:%M}[^"]*)">([^<]*)', after
-    )
+    title = f"{hour:%Y-%m-%d %H:%M} UTC: complete, 2 records"
+    [cell] = re.findall(rf'<td class="([^"]*)"><a href="([^"]*)"[^>]* title="{title}">([^<]*)', after)
     assert (cell[0], cell[2]) == ("hour hour-complete heat-4", "2")
     found = pipeline.client.get(cell[1].replace("&amp;", "&").removeprefix("/faultline"))
     assert "2 records" in words(found.text)
@@ -189,7 +188,7 @@ def test_the_last_proof_and_losses_are_told(pipeline: Pipeline, broker: RealBrok
     [row] = rows(page, "tables")
     assert row[1:4:2] == ["2", "2"]
     assert row[6] == "to be looked at: 7"
-    assert row[7] == f"as it should be: proven {NOW:%Y-%m-%d %H:%M:%S} UTC , every row read"
+    assert row[7] == f"as it should be: proven {NOW:%Y-%m-%d %H:%M:%S} UTC every row read"
     assert f"{pipeline.topic}: 7 records were deleted by Kafka before they were archived." in said(page)[-1]
 
 
