@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,12 +17,9 @@ from dev.incident import SHOP, Incident
 from dev.ports import Ports
 from faultline.adapters.database import Database
 from faultline.adapters.database.tables import metadata
-from faultline.testing.records import raw_table
-from tests.archive.search.brute import append
 from tests.servers import AirflowUi, HdfsServer, PostgresServer, running
 
 VIEWER = ("viewer", "viewer")
-SAID = "could not connect to db-1:5432"
 expect.set_options(timeout=20_000)
 
 
@@ -40,19 +36,6 @@ def faultline_url(postgres_server: PostgresServer) -> str:
 def archive_url(_shared_hdfs: HdfsServer) -> str:
     """Where the archive is that the page searches."""
     return f"{_shared_hdfs.url}/{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture(scope="session")
-def archived(archive_url: str) -> str:
-    """An archive whose records of the last minutes are in."""
-    now = datetime.now(UTC)
-    values = [
-        {"@timestamp": (now - timedelta(seconds=number)).isoformat(), "message": f"{SAID} {number}", "level": level}
-        for number, level in enumerate(("info", "error", "critical"))
-    ]
-    raw = raw_table([json.dumps({**value, "environment": "prod"}).encode() for value in values], at=now)
-    append(archive_url, raw, "app-logs")
-    return archive_url
 
 
 @pytest.fixture

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from dev.airflow import LOGIN
 from dev.browser import faultline, log_in
 from dev.incident import Incident
-from tests.browser.conftest import SAID
+from faultline.testing.records import raw_table
+from tests.archive.search.brute import append
 from tests.servers import HdfsServer
 
+SAID = "could not connect to db-1:5432"
 SEARCH = "/plugin/faultline/faultline/search"
+
+
+@pytest.fixture(scope="session")
+def archived(archive_url: str) -> str:
+    """An archive whose records of the last minutes are in."""
+    now = datetime.now(UTC)
+    values = [
+        {"@timestamp": (now - timedelta(seconds=number)).isoformat(), "message": f"{SAID} {number}", "level": level}
+        for number, level in enumerate(("info", "error", "critical"))
+    ]
+    raw = raw_table([json.dumps({**value, "environment": "prod"}).encode() for value in values], at=now)
+    append(archive_url, raw, "app-logs")
+    return archive_url
 
 
 @pytest.fixture
