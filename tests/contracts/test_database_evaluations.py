@@ -62,7 +62,7 @@ def test_alerts_that_were_resolved_since_a_time_are_found_although_they_are_reme
 
 def test_terms_and_the_rules_that_are_watched_are_kept(database: Database) -> None:
     lease = database.acquire_lease("alerts", "run 1")
-    term = Term(AlertKey("NewService", Labels(service="数 \x00")), NOON, NOON)
+    term = Term(AlertKey("NewService", Labels(service="数 \x00")), NOON, NOON, NOON - SECOND)
     database.record_evaluation(lease, replace(evaluation(), terms=(term,), watched=("NewService",)))
     later = replace(term, seen_at=NOON + SECOND)
     database.record_evaluation(lease, replace(evaluation(), terms=(later,)))

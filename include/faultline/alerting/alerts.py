@@ -197,11 +197,14 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What a new_term rule knows of one term: where it was new, if it was, and about when it was last seen."""
+    """What a new_term rule knows of one term: where it was new, if it was, about when it was last seen, and when
+    before it was new.
+    """
 
     alert: AlertKey
     novel_at: datetime | None
     seen_at: datetime
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from faultline.alerting.alerts import Alert, Sample, replace
-from faultline.alerting.rulekinds import BaseRule
+from faultline.alerting.rulekinds import BaseRule, NewTermRule
 from faultline.alerting.tallies import Cell, Kind, Tally, add_kind
 from faultline.alerting.windows import Activity, Horizon, ever_over, window_width
 from faultline.model import AlertKey, AlertState, ErrorCount, Labels
@@ -72,11 +72,14 @@ def interrupted(alert: Alert, activity: Activity, horizon: Horizon) -> bool:
 def refuted(alert: Alert, tally: Tally, rule: BaseRule, horizon: Horizon) -> bool:
     """Whether records that came late show that it never was over its threshold.
 
-    What is settled stays as it was judged, and to some kinds of rules more records never mean less.
+    What is settled stays as it was judged, and to some kinds of rules more records never mean less. A term that was new
+    a little earlier was new.
     """
     crossed = alert.starts_at + horizon.bucket
-    if not rule.needs_closing or crossed < horizon.first - horizon.lateness:
+    if not rule.refutable or crossed < horizon.first - horizon.lateness:
         return False
+    if isinstance(rule, NewTermRule):
+        return tally.novel_at is None
     return not ever_over(tally, rule, horizon, crossed)
 
 

@@ -80,7 +80,9 @@ class Memory:
         for term in terms:
             tallies = memory.tallies.of.get(term.alert.rule)
             if tallies is not None:
-                tallies[term.alert] = Tally(novel_at=term.novel_at, seen_at=term.seen_at, noted_at=term.seen_at)
+                tallies[term.alert] = Tally(
+                    novel_at=term.novel_at, seen_at=term.seen_at, noted_at=term.seen_at, known_at=term.known_at
+                )
         memory.learn(counts)
         for alert in sorted(alerts, key=lambda alert: alert.starts_at):
             memory.put(alert)

@@ -75,6 +75,11 @@ class BaseRule(StrictModel, ABC):
         return True
 
     @property
+    def refutable(self) -> bool:
+        """Whether records that come late can show that it never was over its threshold."""
+        return self.needs_closing
+
+    @property
     @abstractmethod
     def threshold(self) -> str:
         """The condition in words."""
@@ -235,6 +240,10 @@ class NewTermRule(BaseRule):
     @property
     def needs_closing(self) -> bool:
         return False
+
+    @property
+    def refutable(self) -> bool:
+        return True
 
     @property
     def threshold(self) -> str:

@@ -54,7 +54,7 @@ class Cell:
 @dataclass(slots=True)
 class Tally:
     """The buckets of one alert. For a term: where it was new, None for one that is known; when it was last seen, and
-    which of that has been noted for the next process.
+    which of that has been noted for the next process; ``known_at`` is when it was last seen before it was new.
     """
 
     cells: dict[datetime, Cell] = field(default_factory=dict)
@@ -62,6 +62,7 @@ class Tally:
     novel_at: datetime | None = None
     seen_at: datetime | None = None
     noted_at: datetime | None = None
+    known_at: datetime | None = None
     # Sums of counts and of hits before each of ``starts`` and after the last; None until they are asked for.
     _totals: list[int] | None = None
     _hits: list[int] | None = None
@@ -214,7 +215,7 @@ class Tallies:
             tally = self.of[rule][key]
             if tally.seen_at and (tally.noted_at is None or tally.seen_at - tally.noted_at > exact):
                 tally.noted_at = tally.seen_at
-                yield Term(key, tally.novel_at, tally.seen_at)
+                yield Term(key, tally.novel_at, tally.seen_at, tally.known_at)
 
     def forget(self, until: datetime, bucket: timedelta) -> None:
         """Drop what no window can reach that ends after ``until``; a term stays known for its ``terms_window_size``.
@@ -259,14 +260,26 @@ def target_of(rule: BaseRule, labels: Mapping[str, str]) -> Target | None:
 
 
 def _note_term(tally: Tally, row: ErrorCount, window: timedelta) -> None:
-    """A term is new where it was not seen for the whole window before; a late record from within that window moves it.
-
-    A record before that window moves nothing, whether it comes late or is counted again after a restart.
-    """
-    at, seen, novel = row.bucket_start, tally.seen_at, tally.novel_at
-    if seen is None or at - seen > window or (novel is not None and timedelta(0) < novel - at <= window):
-        tally.novel_at = at
+    """A term is new where it was not seen for the whole window before; ``_note_late`` says what late records change."""
+    at, seen = row.bucket_start, tally.seen_at
+    if seen is None or at - seen > window:
+        tally.novel_at, tally.known_at = at, seen
+    elif tally.novel_at is not None and at < tally.novel_at:
+        _note_late(tally, at, tally.novel_at, window)
     tally.seen_at = max(at, seen or at)
+
+
+def _note_late(tally: Tally, at: datetime, novel: datetime, window: timedelta) -> None:
+    """A record from before the term was new, late or counted again after a restart.
+
+    From within the window before, it is where the term was new; unless it was known there, and so is known ever since.
+    """
+    near, known = novel - at <= window, tally.known_at
+    if not near or (known is not None and at - known <= window):
+        tally.known_at = max(at, known or at)
+        tally.novel_at = None if near else novel
+    else:
+        tally.novel_at = at
 
 
 def _known_term(tally: Tally, rule: BaseRule, until: datetime) -> bool:

@@ -84,7 +84,10 @@ def watched(connection: Connection) -> dict[str, datetime]:
 def known_terms(connection: Connection, rules: Collection[str]) -> list[Term]:
     """What rules of these names have seen."""
     rows = connection.execute(select(terms).where(terms.c.rule.in_(rules)))
-    return [Term(AlertKey(row.rule, Labels(json.loads(row.labels))), row.novel_at, row.seen_at) for row in rows]
+    return [
+        Term(AlertKey(row.rule, Labels(json.loads(row.labels))), row.novel_at, row.seen_at, row.known_at)
+        for row in rows
+    ]
 
 
 def record_evaluation(
@@ -171,6 +174,7 @@ def _term_row(term: Term) -> dict[str, Any]:
         "labels": json.dumps(dict(term.alert.labels)),
         "novel_at": term.novel_at,
         "seen_at": term.seen_at,
+        "known_at": term.known_at,
     }
 
 

@@ -206,6 +206,7 @@ terms = Table(
     Column("labels", Text, nullable=False),
     Column("novel_at", UtcDateTime),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("known_at", UtcDateTime),
 )
 
 transitions = Table(
