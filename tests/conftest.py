@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dev.jars import fetch, find_tool
 from dev.java import find_java
@@ -22,6 +23,10 @@ from dev.ports import Ports, free_ports
 from tests.servers import HdfsServer, KafkaServer, PostgresServer, running
 
 _BREAKABLE = {"kafka_server", "hdfs_server"}
+
+# A machine that does something else too must fail no test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell that starts pytest in the background has it, and with it every program that a test starts, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

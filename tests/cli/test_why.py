@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from faultline.adapters.database import Database
 from faultline.alerting.rules import load_rules
+from faultline.alerting.silences import Silence
 from faultline.cli import app
 from faultline.cli.why import ENDS
 from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
@@ -129,6 +130,19 @@ def test_a_newer_episode_is_told_and_the_older_one_by_its_time_or_its_id(story: 
     assert "85a484e4d0e36ad1-20261122T120020Z  2026-11-22 12:00:20  resolved" in said
     assert run("DbDown", "--at", "2026-11-22T12:01") == (0, old)
     assert run("85a484e4d0e36ad1-20261122T120020") == (0, old)
+
+
+def test_a_page_that_was_silenced_later_says_by_which_silence(story: Story) -> None:
+    story.run({second: {"db": 7} for second in (600, 610)}, 660)
+    span = {"starts_at": story.now, "ends_at": story.now + timedelta(minutes=5)}
+    silence = Silence(matchers=("alertname=DbDown",), created_by="alice", comment="new disks", **span)
+    story.database.add_silence(silence)
+    with AlertWatch(story.settings, story.database, "test", clock=story) as watch:
+        watch.evaluate()
+    said = run("DbDown")[1]
+    assert said.splitlines()[1].startswith("Told: ops/console/1.")
+    assert "no more is sent of it: it is kept back by a silence" in said
+    assert "by silence 1 by alice: new disks" in said
 
 
 def test_for_programs_everything_is_json_without_a_control_character(story: Story) -> None:

@@ -6,6 +6,7 @@ import json
 import struct
 import unicodedata
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -114,6 +115,13 @@ def test_a_silenced_root_with_effects_is_dark_and_one_without_is_not() -> None:
         ]
     )
     assert [(each.root, each.reason, each.effects, each.records) for each in digest.dark] == [("Db", "silence", 2, 14)]
+
+
+def test_what_was_told_of_before_it_was_silenced_is_neither_quiet_nor_dark() -> None:
+    told = replace(kept_quiet("Db", MuteReason.SILENCE), told=True)
+    digest = plan(ledger=[told, kept_quiet("Cart", cause="Db", count=7)])
+    assert [each.reason for each in digest.quiet] == ["chain"]
+    assert digest.dark == ()
 
 
 def test_the_darkest_come_first_and_the_rest_is_counted() -> None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from dev.incident import SHOP, Incident
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert, MuteReason, Suppression, SuppressionOutcome
+from faultline.alerting.alerts import Alert, MuteReason, Silencing, Suppression, SuppressionOutcome
 from faultline.alerting.silences import Silence
 from faultline.dispatch.conclusion import ENGLISH, Verdict
 from faultline.dispatch.delivery import OutboxState
@@ -153,6 +153,17 @@ def test_what_was_kept_back_is_listed_with_its_causes_and_its_end(client: TestCl
     assert "11m · 500 records · outlived its root · rules c0ffee" in words(page)
     assert f'href="/faultline/history/episode?id={root.episode}"' in page
     assert "Nothing like this was kept back." in shown(client, "/history/suppressed", q="nobody")
+
+
+def test_what_was_silenced_names_the_silences_and_whether_it_was_told_of_before(
+    client: TestClient, record: Remember
+) -> None:
+    alert, silences = firing(), (Silencing(3, "bob", "new disks"), Silencing(None, "", "<known>"))
+    row = replace(kept(alert), causes=(), reason=MuteReason.SILENCE, silences=silences, told=True)
+    record(alert, ledger=(row,))
+    said = words(shown(client, "/history/suppressed"))
+    assert "silenced after it was told of Silence 3 bob new disks a silence of the rules file &lt;known&gt;" in said
+    assert "silenced after it was told of Silence 3 bob" in words(shown(client, "/history/episode", id=alert.episode))
 
 
 def test_messages_are_listed_with_what_became_of_them(client: TestClient, record: Remember) -> None:

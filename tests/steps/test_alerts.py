@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from faultline.adapters.database import Counted, Database
+from faultline.alerting.alerts import MuteReason
 from faultline.alerting.silences import Silence
 from faultline.dispatch.delivery import Delivery, DeliveryStatus, Leased, OutboxState, Outcome
 from faultline.errors import Superseded, TransientError
@@ -251,6 +253,37 @@ def test_who_was_told_before_the_silence_gets_the_resolve_in_it(
         clock.now = START + timedelta(minutes=30)
         database.record_counts([OffsetRange(PARTITION, 5, 5)], [], {PARTITION: clock.now})
         assert [sent.kind for sent in watch.evaluate().notifications] == [NotificationKind.RESOLVED]
+
+
+def test_what_was_told_of_and_then_silenced_is_in_the_ledger_with_the_silences_that_kept_it_quiet(
+    settings: Settings, database: Database, clock: Clock
+) -> None:
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        [fired] = watch.evaluate().changed
+        assert database.history(fired).suppressions == ()
+        number = database.add_silence(silence('alertname="DbDown"', minutes=2))
+        clock.now = START + timedelta(seconds=10)
+        assert watch.evaluate().notifications == ()
+        [row] = database.history(fired).suppressions
+        assert (row.reason, row.told, row.ends_at) == (MuteReason.SILENCE, True, None)
+        assert list(map(str, row.silences)) == [f"silence {number} by alice: known"]
+    clock.now = START + timedelta(minutes=2)
+    count(database, 5, start=5, at=clock.now)
+    with AlertWatch(settings, database, "second", clock=clock) as watch:
+        watch.evaluate()
+        [row] = database.history(fired).suppressions
+    assert (row.starts_at, row.ends_at) == (START + timedelta(seconds=10), clock.now)
+
+
+def test_a_silence_of_the_file_is_named_as_that(settings: Settings, database: Database, clock: Clock) -> None:
+    of_the_file = {"matchers": ["alertname=DbDown"], "starts_at": "2026-01-01T00:00:00Z"}
+    written = json.dumps({**of_the_file, "ends_at": "2027-01-01T00:00:00Z"})
+    settings.rules_file.write_text(f"{RULES}silences: [{written}]")
+    count(database, 5)
+    with AlertWatch(settings, database, "first", clock=clock) as watch:
+        [row] = watch.evaluate().suppressions
+    assert (row.told, list(map(str, row.silences))) == (False, ["a silence of the rules file: alertname=DbDown"])
 
 
 def test_an_acknowledgement_is_heard_once_by_the_next_evaluation_and_known_to_a_successor(

@@ -51,11 +51,25 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Silencing:
+    """A silence that kept an alert quiet: its number, None for one of the rules file, who set it, and what for."""
+
+    number: int | None
+    by: str
+    comment: str
+
+    def __str__(self) -> str:
+        which = "a silence of the rules file" if self.number is None else f"silence {self.number}"
+        return f"{which}{f' by {self.by}' if self.by else ''}: {self.comment}"
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """A row of the ledger: one alert not sent, because of whom, for how long, and how that ended.
 
     (``episode``, ``sequence``) names it. ``causes`` has everyone who explained it, root first; ``count`` is how many
-    records it stands for.
+    records it stands for. ``silences`` have kept it quiet; ``told`` says that somebody had been told of it before, so
+    that only repeats and updates were kept back.
     """
 
     episode: str
@@ -69,6 +83,8 @@ class Suppression:
     samples: tuple[Sample, ...] = ()
     outcome: SuppressionOutcome | None = None
     reason: MuteReason = MuteReason.CHAIN
+    silences: tuple[Silencing, ...] = ()
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Some are written in the rules file, others are set while Faultline runs; they me
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from faultline.alerting.alerts import Alert
+from faultline.alerting.alerts import Alert, Silencing
 from faultline.alerting.matchers import Matcher, matches_all, parse_matchers
 from faultline.alerting.rulekinds import MatcherTexts, parse_all
 from faultline.durations import Instant
@@ -46,7 +47,12 @@ class Silence(StrictModel):
     def reason(self) -> str:
         """Why an alert that matches is not sent: who says so, and what for."""
         by = f" by {self.created_by}" if self.created_by else ""
-        return f"silenced{by}: {self.comment or ', '.join(self.matchers)}"
+        return f"silenced{by}: {self.acting.comment}"
+
+    @property
+    def acting(self) -> Silencing:
+        """What the ledger notes of it."""
+        return Silencing(None, self.created_by, self.comment or ", ".join(self.matchers))
 
     def state(self, at: datetime) -> SilenceState:
         """Whether it is in force, not yet, or not any more."""
@@ -63,12 +69,27 @@ class Silence(StrictModel):
         return tuple(alert for alert in alerts if alert.live and matches_all(self.parsed, alert.labels))
 
 
+class NumberedSilence(Silence):
+    """One that was set while Faultline runs, as the evaluator heeds it."""
+
+    number: int
+
+    @property
+    def acting(self) -> Silencing:
+        return dataclasses.replace(super().acting, number=self.number)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSilence:
     """A silence that was set while Faultline runs, and the number by which it is ended."""
 
     id: int
     silence: Silence
+
+    @property
+    def numbered(self) -> NumberedSilence:
+        """The silence with its number."""
+        return NumberedSilence(number=self.id, **self.silence.model_dump())
 
 
 def write_silence(
@@ -89,7 +110,12 @@ def write_silence(
 
 def silenced_by(silences: Iterable[Silence], labels: Mapping[str, str], at: datetime) -> Silence | None:
     """The first silence in force that the labels match."""
-    return next((each for each in silences if each.active(at) and matches_all(each.parsed, labels)), None)
+    return next(in_force(silences, labels, at), None)
+
+
+def in_force(silences: Iterable[Silence], labels: Mapping[str, str], at: datetime) -> Iterator[Silence]:
+    """Every silence in force that the labels match."""
+    return (each for each in silences if each.active(at) and matches_all(each.parsed, labels))
 
 
 def _faulty_matchers(texts: Iterable[str]) -> Iterator[str]:

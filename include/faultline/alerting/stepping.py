@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from faultline.alerting.alerts import Alert, MuteReason, replace
+from faultline.alerting.alerts import Alert, MuteReason, Silencing, replace
 from faultline.alerting.causes import Explanation, KnownCauses, explain
 from faultline.alerting.episodes import begin, cleared_at, labels_of, matured, observe, refuted
 from faultline.alerting.ledger import keep_ledger
@@ -19,7 +19,7 @@ from faultline.alerting.pacing import Keys
 from faultline.alerting.progress import Progress
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.scenes import Mute, Scene
-from faultline.alerting.silences import silenced_by
+from faultline.alerting.silences import in_force, silenced_by
 from faultline.alerting.tallies import Tally
 from faultline.alerting.windows import Activity, Look, over_until, survey
 from faultline.model import AlertKey, AlertState, Labels, Transition
@@ -228,7 +228,7 @@ class _Stepper:
 def record(progress: Progress, before: Alert | None, alert: Alert, transition: Transition | None) -> None:
     """Note the step an alert made; what never came to anything is forgotten at once."""
     was = before.state if before else AlertState.INACTIVE
-    alert = keep_ledger(was, alert, progress.memory.rules.hash, progress.horizon.at)
+    alert = keep_ledger(was, alert, progress.memory.rules.hash, progress.horizon.at, _silencing(progress, alert))
     progress.looked_at.add(alert.episode)
     if transition is not None:
         progress.transitions.append(transition)
@@ -237,6 +237,14 @@ def record(progress: Progress, before: Alert | None, alert: Alert, transition: T
         progress.put(before, alert)
     elif before is not None:
         progress.drop(before, alert)
+
+
+def _silencing(progress: Progress, alert: Alert) -> tuple[Silencing, ...]:
+    """What silences keep back of it: the page, or when somebody was told of it, what would follow."""
+    silenced = alert.mute is MuteReason.SILENCE if alert.muted else alert.sounding and bool(alert.told)
+    if not silenced or not progress.silences:
+        return ()
+    return tuple(each.acting for each in in_force(progress.silences, alert.labels, progress.horizon.at))
 
 
 def _expire_removed_rules(progress: Progress) -> None:

@@ -112,7 +112,10 @@ def _step(step: Transition) -> Event:
 
 def _suppressed(row: Suppression) -> Iterator[Event]:
     ways = [f"by {cause.alert}, along {' → '.join(cause.path)}" for cause in row.causes]
-    yield Event(row.starts_at, f"kept back by a {_words(row.reason)}", (*ways, f"rules version {row.rules_hash}"))
+    silences = [f"by {each}" for each in row.silences]
+    what = "no more is sent of it: it is kept back" if row.told else "kept back"
+    details = (*ways, *silences, f"rules version {row.rules_hash}")
+    yield Event(row.starts_at, f"{what} by a {_words(row.reason)}", details)
     if row.ends_at is not None:
         yield Event(row.ends_at, f"no longer kept back: {row.outcome}", (f"{row.count:,} records by then",))
 

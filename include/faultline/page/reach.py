@@ -45,10 +45,7 @@ def matched(matchers: Sequence[Matcher], outlines: Iterable[Outline]) -> Matched
 
 
 def kept_quiet(silence: Silence, kept: Iterable[Kept]) -> KeptQuiet:
-    """Of what was silenced, what matches, from the silence's start on.
-
-    The ledger says that an alert was silenced, not by which silence: two that match the same both count it.
-    """
+    """Of what was silenced, what matches, from the silence's start on; two that match the same both count it."""
     rows = [
         each.suppression
         for each in kept

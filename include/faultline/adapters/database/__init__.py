@@ -261,7 +261,7 @@ class Database:
         """
         with reading(self._engine) as connection:
             stored = interventions.stored_silences(connection, at)
-            return [each.silence for each in stored], interventions.waiting_acks(connection)
+            return [each.numbered for each in stored], interventions.waiting_acks(connection)
 
     # Rule files.
 

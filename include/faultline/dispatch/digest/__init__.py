@@ -127,16 +127,19 @@ def _kinds(errors: Iterable[ErrorSum]) -> Iterable[ErrorTrend]:
 
 
 def _kept_quiet(ledger: Sequence[Suppression]) -> Iterable[KeptQuiet]:
-    """In the order of the reasons. An episode that was suppressed twice is one alert, with its latest count."""
+    """In the order of the reasons. An episode that was suppressed twice is one alert, with its latest count.
+
+    What somebody was told of before is not among them.
+    """
     for reason in MuteReason:
-        counts = _counts(row for row in ledger if row.reason is reason)
+        counts = _counts(row for row in ledger if row.reason is reason and not row.told)
         if counts:
             yield KeptQuiet(reason.value, len(counts), sum(counts.values()))
 
 
 def _dark(ledger: Sequence[Suppression]) -> Iterable[DarkOutage]:
     """Roots that a person or the hour kept quiet, and that explained others meanwhile."""
-    roots = {row.episode: row for row in ledger if row.reason is not MuteReason.CHAIN}
+    roots = {row.episode: row for row in ledger if row.reason is not MuteReason.CHAIN and not row.told}
     for episode, root in roots.items():
         effects = [row for row in ledger if any(cause.episode == episode for cause in row.causes)]
         if effects:
