@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from faultline.adapters.database import Database
-from faultline.alerting.silences import Silence, SilenceState
+from faultline.alerting.silences import Silence, SilenceState, StoredSilence
 from faultline.errors import PermanentError, Superseded
 from faultline.model import Ack
 from tests.contracts.values import ACK, NOON, SECOND, evaluation
@@ -102,7 +102,7 @@ def test_an_orphan_strikes_off_nothing(database: Database) -> None:
 def test_an_evaluation_heeds_the_silences_that_are_not_over(database: Database) -> None:
     for end in (1, 3):
         database.add_silence(silence(0, end))
-    assert database.interventions(NOON + HOUR) == ([silence(0, 3)], [])
+    assert database.interventions(NOON + HOUR) == ([StoredSilence(2, silence(0, 3)).numbered], [])
 
 
 def record(database: Database, *heard: Ack) -> None:
