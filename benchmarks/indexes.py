@@ -1,7 +1,7 @@
 """What the indexes of the page's view Errors cost those who count: batches with them and without, in turns.
 
-Both databases have a million rows of counts before; the one without has the index that was there before them. Times are
-of whole transactions, positions and commit included, by the clock: PostgreSQL works in a process of its own.
+Every database has a million rows of counts before; those without the first have the one that was there before it. Times
+are of whole transactions, positions and commit included, by the clock: PostgreSQL works in processes of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import random
 import shutil
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,27 +31,16 @@ ROWS, BATCH, ROUNDS = 1_000_000, 1_000, 100
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BUCKET = timedelta(seconds=10)
 _PARTITION = TopicPartition("app-logs", "generation-1", 0)
-_WITHOUT = (
-    "DROP INDEX ix_counts_sums",
-    "DROP INDEX ix_counts_fingerprint",
-    "CREATE INDEX ix_counts_bucket_start ON counts (bucket_start)",
-)
+_NO_SUMS = ("DROP INDEX ix_counts_sums", "CREATE INDEX ix_counts_bucket_start ON counts (bucket_start)")
+_NO_FINGERPRINTS = ("DROP INDEX ix_counts_fingerprint",)
+# What is done to a database of each kind; the first is what the others are compared with.
+KINDS = {
+    "neither": (*_NO_SUMS, *_NO_FINGERPRINTS),
+    "of sums": _NO_FINGERPRINTS,
+    "of fingerprints": _NO_SUMS,
+    "both": (),
+}
 _TEXT = "order 77120 of cart 5311 was lost: payments answered 503 Service Unavailable after 2,000 ms"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One kind of database: milliseconds for each batch, with the indexes and without."""
-
-    name: str
-    with_them: Sequence[float]
-    without: Sequence[float]
-
-    @property
-    def ratio(self) -> float:
-        """The median of what each pair of batches says: both meet the same noise."""
-        pairs = zip(self.with_them, self.without, strict=True)
-        return statistics.median(one / other for one, other in pairs)
 
 
 def main() -> None:
@@ -63,63 +51,66 @@ def main() -> None:
     folder.mkdir(parents=True)
     try:
         with running(PostgresServer(folder / "postgres", free_ports())) as server:
-            kinds = {"SQLite": _files(folder, console), "PostgreSQL": _databases(server.spec, console)}
-            results = [_in_turns(name, *urls) for name, urls in kinds.items()]
+            filled = {"SQLite": _files(folder, console), "PostgreSQL": _databases(server.spec, console)}
+            results = {name: _in_turns(urls) for name, urls in filled.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     console.print(_table(results))
 
 
-def _files(folder: Path, console: Console) -> tuple[str, str]:
-    """SQLite's, filled: with the indexes and without."""
-    file, copy = folder / "with.db", folder / "without.db"
-    _fill(f"sqlite:///{file}", console)
-    shutil.copy(file, copy)
-    _change(f"sqlite:///{copy}")
-    return f"sqlite:///{file}", f"sqlite:///{copy}"
+def _files(folder: Path, console: Console) -> list[str]:
+    """SQLite's, filled, one of each kind."""
+    filled = folder / "filled.db"
+    _fill(f"sqlite:///{filled}", console)
+    urls = [f"sqlite:///{shutil.copy(filled, folder / f'{number}.db')}" for number in range(len(KINDS))]
+    return _changed(urls)
 
 
-def _databases(postgres: Postgres, console: Console) -> tuple[str, str]:
-    """PostgreSQL's, filled: with the indexes and without."""
-    url, other = (postgres.create_database(name) for name in ("indexes_with", "indexes_without"))
-    for each in (url, other):
-        _fill(each, console)
-    _change(other)
-    for each in (url, other):
-        with create_engine(each).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-    return url, other
+def _databases(postgres: Postgres, console: Console) -> list[str]:
+    """PostgreSQL's, filled, one of each kind."""
+    _fill(postgres.create_database("filled"), console)
+    names = [f"kind_{number}" for number in range(len(KINDS))]
+    _run(postgres.url("postgres"), [f"CREATE DATABASE {name} TEMPLATE filled" for name in names])
+    urls = _changed([postgres.url(name) for name in names])
+    for url in urls:
+        _run(url, ["VACUUM ANALYZE"])
+    return urls
+
+
+def _changed(urls: list[str]) -> list[str]:
+    for url, statements in zip(urls, KINDS.values(), strict=True):
+        _run(url, statements)
+    return urls
+
+
+def _run(url: str, statements: Sequence[str]) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
 
 
 def _fill(url: str, console: Console) -> None:
     with Database(url) as database:
         database.migrate()
-        # Larger than those measured: the first million is not what is timed.
         for start in track(range(0, ROWS, 10 * BATCH), f"filling {url.partition(':')[0]}", console=console):
             batches = (_batch(number) for number in range(start // BATCH, start // BATCH + 10))
             database.record_counts([_range(start, 10 * BATCH)], [each for batch in batches for each in batch])
 
 
-def _change(url: str) -> None:
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        for statement in _WITHOUT:
-            connection.execute(text(statement))
-    engine.dispose()
-
-
-def _in_turns(name: str, url: str, other: str) -> Result:
-    """Whoever is first with a batch is second with the next."""
-    took: tuple[list[float], list[float]] = ([], [])
+def _in_turns(urls: Sequence[str]) -> list[list[float]]:
+    """Milliseconds for each batch, by database; whoever is first with a batch is last with the next."""
+    took: list[list[float]] = [[] for _ in urls]
     with ExitStack() as stack:
-        databases = [stack.enter_context(Database(each)) for each in (url, other)]
+        databases = [stack.enter_context(Database(each)) for each in urls]
         for number in range(ROUNDS):
             rows, span = _batch(ROWS // BATCH + number), _range(ROWS + number * BATCH, BATCH)
-            for which in (0, 1) if number % 2 else (1, 0):
+            for which in sorted(range(len(urls)), reverse=number % 2 == 1):
                 begun = time.perf_counter()
                 databases[which].record_counts([span], rows)
                 took[which].append(1000 * (time.perf_counter() - begun))
-    return Result(name, *took)
+    return took
 
 
 def _batch(number: int) -> list[ErrorCount]:
@@ -140,13 +131,15 @@ def _range(start: int, length: int) -> OffsetRange:
     return OffsetRange(_PARTITION, start, start + length)
 
 
-def _table(results: Sequence[Result]) -> Table:
+def _table(results: Mapping[str, Sequence[Sequence[float]]]) -> Table:
+    """Ratios are medians of what each batch says: whoever takes it meets the same noise."""
     table = Table(title=f"{ROUNDS} batches of {BATCH:,} rows of counts onto {ROWS:,}")
-    for heading in ("database", "ms a batch, with", "without", "with / without"):
-        table.add_column(heading, justify="left" if heading == "database" else "right")
-    for each in results:
-        medians = [f"{statistics.median(took):.1f}" for took in (each.with_them, each.without)]
-        table.add_row(each.name, *medians, f"{each.ratio:.2f}")
+    for heading in ("database", "index", "ms a batch", "/ neither"):
+        table.add_column(heading, justify="left" if heading in ("database", "index") else "right")
+    for name, took in results.items():
+        for kind, times in zip(KINDS, took, strict=True):
+            ratio = statistics.median(one / other for one, other in zip(times, took[0], strict=True))
+            table.add_row(name, kind, f"{statistics.median(times):.1f}", f"{ratio:.2f}")
     return table
 
 

@@ -8,10 +8,12 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
@@ -19,12 +21,16 @@ import faultline.page.static
 from dev.incident import SHOP, Incident
 from faultline.adapters.database import Database
 from faultline.alerting.matchers import parse_matchers
+from faultline.archive.search.match import keep
 from faultline.archive.search.parser import parse_query
 from faultline.dispatch.links import query_of_matchers
 from faultline.model import ErrorCount
 from faultline.page.charts import HUES
 from faultline.page.spans import read_span
-from faultline.page.views.errors import LEVELS, LISTED
+from faultline.page.views.errors import LEVELS, LISTED, Filter
+from faultline.records.decode import decode
+from faultline.testing.records import raw_table
+from faultline.topicfile import TopicConfig
 from tests.contracts.values import count, span
 from tests.page.conftest import AT
 from tests.page.test_now import MINUTE, words
@@ -133,6 +139,15 @@ def test_a_series_leads_to_its_records(client: TestClient, database: Database) -
         "since": ["2026-11-22T12:00:00"],
         "until": ["2026-11-22T13:00:00"],
     }
+
+
+def test_a_series_without_the_label_leads_to_the_records_without_it(client: TestClient, database: Database) -> None:
+    record(database, [of(3), of(1, environment="prod")])
+    page = shown(client, by="environment")
+    query = "level>=ERROR -environment=~."
+    assert series(page) == {"none": 3, "prod": 1}
+    assert asked(re.findall(r'<ul class="series">\s*<li><a href="([^"]*)"', page)[0])["q"] == [query]
+    parse_query(query)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +308,31 @@ def test_a_rule_whose_threshold_is_no_line_says_so(client: TestClient, database:
 def test_matchers_become_a_query(matchers: str, query: str) -> None:
     assert query_of_matchers(parse_matchers(matchers)) == query
     parse_query(query)
+
+
+@pytest.fixture(scope="module")
+def logged() -> pa.Table:
+    """A record of each level of two services, with an environment and without."""
+    each = product(("error", "critical", "info"), ("checkout", 'a "b"'), ({"environment": "prod"}, {}))
+    values = [{"level": level, "service": service, **more} for level, service, more in each]
+    raw = raw_table([json.dumps({"message": "boom", **value}).encode() for value in values], at=AT)
+    return decode(raw, TopicConfig(name="app-logs"), event_time_span=timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        (query_of_matchers(parse_matchers('service="checkout", level=~"ERROR|CRITICAL"')), 4),
+        (query_of_matchers(parse_matchers('level!~"ERR|INFO"')), 8),
+        (query_of_matchers(parse_matchers(r'service=~"a \"b\""')), 6),
+        (query_of_matchers(parse_matchers('environment!="prod"')), 6),
+        (Filter(("CRITICAL", "ERROR")).query({"environment": ""}), 4),
+        (Filter(("ERROR", "INFO")).query({"service": "checkout"}), 4),
+        (Filter(LEVELS, service='a "b"').query({"level": "INFO"}), 2),
+    ],
+)
+def test_queries_find_what_was_counted(logged: pa.Table, query: str, number: int) -> None:
+    assert len(keep(parse_query(query), logged, TopicConfig(name="app-logs"))) == number
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -72,7 +72,9 @@ class Filter:
     def query(self, more: Mapping[str, str]) -> str:
         """These records, and of them those with more labels, as a search asks for them."""
         levels = "" if "level" in more else _query_of_levels(self.levels)
-        return " ".join(filter(None, (levels, query_of({**self.labels, **more}))))
+        present = {name: value for name, value in {**self.labels, **more}.items() if value}
+        absent = [f"-{name}=~." for name, value in more.items() if not value]
+        return " ".join(filter(None, (levels, query_of(present), *absent)))
 
 
 @dataclass(frozen=True, slots=True)
