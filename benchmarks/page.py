@@ -220,6 +220,9 @@ def _fill_counts(url: str) -> None:
                 f" FROM generate_series(1, {COUNTS}) n) made"
             )
         )
+        connection.execute(
+            text("INSERT INTO fingerprints SELECT fingerprint, min(bucket_start) FROM counts GROUP BY fingerprint")
+        )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
     engine.dispose()

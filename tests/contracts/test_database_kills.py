@@ -24,6 +24,7 @@ COUNT_STEPS = [
     "counts:floods",
     "counts:batch",
     "counts:labels",
+    "counts:fingerprints",
     "counts:rows",
     "counts:committed",
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from faultline.adapters.database import Database
 from faultline.model import ErrorCount, Interval
-from tests.contracts.values import NOON, count, span
+from tests.contracts.values import NOON, P0, count, span
 
 MINUTE = timedelta(minutes=1)
 ALL = Interval(NOON - timedelta(days=1), NOON + timedelta(days=1))
@@ -20,7 +20,8 @@ def of(fingerprint: str | None, number: int = 1, *, bucket: int = 0, sample: str
 
 
 def record(database: Database, *batches: list[ErrorCount]) -> None:
-    for number, batch in enumerate(batches):
+    done = database.positions([P0]).get(P0) or 0
+    for number, batch in enumerate(batches, done):
         database.record_counts([span(number, number + 1)], batch)
 
 
@@ -95,3 +96,19 @@ def test_what_is_seen_is_of_the_label_sets_asked_for(database: Database) -> None
     assert [(each.fingerprint, each.count) for each in frequent] == [("a", 4)]
     assert [each.fingerprint for each in new] == ["a"]
     assert [each.count for each in database.seen(later, fingerprint="b")[0]] == [2]
+
+
+def test_a_fingerprint_is_known_since_its_earliest_count_whenever_that_came(database: Database) -> None:
+    later = Interval(NOON + MINUTE, ALL.end)
+    record(database, [of("a", bucket=7), of("b", bucket=7), of("old")])
+    assert [each.fingerprint for each in database.seen(later)[1]] == ["a", "b"]
+    record(database, [of("a", bucket=8)], [of("b", bucket=1), of("b", bucket=9)])
+    assert [each.fingerprint for each in database.seen(later)[1]] == ["a"]
+
+
+def test_a_fingerprint_is_known_for_as_long_as_there_are_counts_of_it(database: Database) -> None:
+    record(database, [of("over"), of("goes on"), of("goes on", bucket=6), of("x", bucket=6)])
+    database.prune(NOON + MINUTE)
+    record(database, [of("over", bucket=12), of("goes on", bucket=12)])
+    after = Interval(NOON + 2 * MINUTE, ALL.end)
+    assert [each.fingerprint for each in database.seen(after)[1]] == ["over"]

@@ -34,6 +34,7 @@ from faultline.adapters.database.tables import (
     UtcDateTime,
     count_batches,
     counts,
+    fingerprints,
     flooded,
     label_sets,
     late_dropped,
@@ -215,7 +216,11 @@ def prune_counts(connection: Connection, before: datetime) -> int:
     connection.execute(delete(count_batches).where(count_batches.c.last_bucket < before))
     for table in (late_dropped, flooded):
         connection.execute(delete(table).where(table.c.hour < before))
-    return connection.execute(delete(counts).where(counts.c.bucket_start < before)).rowcount
+    forgotten = connection.execute(delete(counts).where(counts.c.bucket_start < before)).rowcount
+    if forgotten:
+        left = select(counts.c.fingerprint).where(counts.c.fingerprint.is_not(None)).distinct()
+        connection.execute(delete(fingerprints).where(fingerprints.c.fingerprint.not_in(left)))
+    return forgotten
 
 
 def _stored(connection: Connection, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Any]:
@@ -264,6 +269,8 @@ def _add(
     checkpoint("counts:batch")
     _add_label_sets(connection, {error.labels for error in errors})
     checkpoint("counts:labels")
+    _add_fingerprints(connection, errors)
+    checkpoint("counts:fingerprints")
     connection.execute(insert(counts), [_row(error, batch) for error in errors])
     checkpoint("counts:rows")
 
@@ -282,6 +289,30 @@ def _add_label_sets(connection: Connection, found: Collection[Labels]) -> None:
                 {"id": id, "topic": labels["topic"], "labels": _labels_text(labels)}
                 for id, labels in sorted(rows.items(), key=itemgetter(0))
             ],
+        )
+
+
+def _add_fingerprints(connection: Connection, errors: Sequence[ErrorCount]) -> None:
+    """Those that are not there yet, or not since so early; mostly all are."""
+    first: dict[str, datetime] = {}
+    for error in errors:
+        if error.fingerprint is not None:
+            first[error.fingerprint] = min(first.get(error.fingerprint, error.bucket_start), error.bucket_start)
+    for names in batched(list(first), AT_ONCE):
+        for known in connection.execute(select(fingerprints).where(fingerprints.c.fingerprint.in_(names))):
+            if known.first_bucket <= first[known.fingerprint]:
+                del first[known.fingerprint]
+    if first:
+        statement = upsert(connection, fingerprints)
+        earlier = statement.excluded.first_bucket
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["fingerprint"],
+                set_={"first_bucket": earlier},
+                where=earlier < fingerprints.c.first_bucket,
+            ),
+            # In one order for everyone, as with label sets.
+            [{"fingerprint": name, "first_bucket": bucket} for name, bucket in sorted(first.items())],
         )
 
 

@@ -14,6 +14,7 @@ from faultline.adapters.database.stored import SUPPRESSION
 from faultline.adapters.database.tables import (
     alerts,
     counts,
+    fingerprints,
     flooded,
     label_sets,
     late_dropped,
@@ -32,7 +33,7 @@ def facts(connection: Connection, interval: Interval) -> Facts:
     """Everything there is to know of the interval."""
     return Facts(
         errors=_errors(connection, interval),
-        known=set(connection.scalars(select(counts.c.fingerprint).where(*_before(interval)).distinct())),
+        known=set(connection.scalars(select(fingerprints.c.fingerprint).where(_before(interval)))),
         known_since=connection.scalar(select(func.min(counts.c.bucket_start))),
         ledger=_ledger(connection, interval),
         fired=_fired(connection, interval),
@@ -93,8 +94,8 @@ def _has(label: str, value: str) -> ColumnElement[bool]:
     return label_sets.c.labels.contains(f"{json.dumps(label)}:{json.dumps(value)}", autoescape=True)
 
 
-def _before(interval: Interval) -> tuple[ColumnElement[bool], ...]:
-    return counts.c.bucket_start < interval.start, counts.c.fingerprint.is_not(None)
+def _before(interval: Interval) -> ColumnElement[bool]:
+    return fingerprints.c.first_bucket < interval.start
 
 
 def _in(column: ColumnElement[datetime], interval: Interval) -> tuple[ColumnElement[bool], ...]:

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
-    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -129,8 +128,15 @@ counts = Table(
     Index(None, "topic", "bucket_start"),
     # With all that a chart sums: it reads the index alone.
     Index("ix_counts_sums", "bucket_start", "label_set", "fingerprint", "count"),
-    Index("ix_counts_fingerprint", "fingerprint", "bucket_start", **_where(text("fingerprint IS NOT NULL"))),
     Index(None, "batch"),
+)
+
+# The earliest bucket with a count of each, also where that has been forgotten; those of no count any more are gone.
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("first_bucket", UtcDateTime, nullable=False),
 )
 
 # Records that came too late to be counted, by the hour of their event time. They are in the archive.

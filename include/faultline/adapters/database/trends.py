@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from faultline.adapters.database.counting import labels_of
-from faultline.adapters.database.tables import counts, label_sets
+from faultline.adapters.database.tables import counts, fingerprints, label_sets
 from faultline.model import Interval, Labels
 
 
@@ -106,8 +106,6 @@ def seen(
 
     None is new where there is nothing before it to tell.
     """
-    earlier = counts.alias("earlier")
-    # Not by a condition on the fingerprint: SQLite would read every count there ever was, in the order of its index.
     found = (
         select(
             counts.c.fingerprint,
@@ -120,21 +118,25 @@ def seen(
         .cte("found")
     )
     order = (found.c.total.desc(), found.c.fingerprint)
-    known = exists().where(earlier.c.fingerprint == found.c.fingerprint, earlier.c.bucket_start < interval.start)
+    earlier = (fingerprints.c.fingerprint == found.c.fingerprint) & (fingerprints.c.first_bucket < interval.start)
     top = select(found).where(found.c.fingerprint.is_not(None)).order_by(*order).limit(limit)
-    new = select(found).where(found.c.fingerprint.is_not(None), ~known).order_by(found.c.first.desc(), *order)
-    frequent = [_with_sample(connection, interval, sets, row) for row in connection.execute(top)]
+    new = (
+        select(found)
+        .where(found.c.fingerprint.is_not(None), ~exists().where(earlier))
+        .order_by(found.c.first.desc(), *order)
+    )
+    frequent = [_with_sample(connection, sets, row) for row in connection.execute(top)]
     if connection.scalar(select(counts.c.id).where(counts.c.bucket_start < interval.start).limit(1)) is None:
         return frequent, []
-    return frequent, [_with_sample(connection, interval, sets, row) for row in connection.execute(new.limit(limit))]
+    return frequent, [_with_sample(connection, sets, row) for row in connection.execute(new)]
 
 
-def _with_sample(connection: Connection, interval: Interval, sets: Collection[str] | None, row: Row[Any]) -> Seen:
+def _with_sample(connection: Connection, sets: Collection[str] | None, row: Row[Any]) -> Seen:
+    """With what the last bucket of it says."""
     newest = connection.execute(
         select(counts.c.sample, label_sets.c.labels)
         .join(label_sets, label_sets.c.id == counts.c.label_set)
-        .where(counts.c.fingerprint == row.fingerprint, _within(interval), _among(sets))
-        .order_by(counts.c.bucket_start.desc())
+        .where(counts.c.bucket_start == row.last, counts.c.fingerprint == row.fingerprint, _among(sets))
         .limit(1)
     ).one()
     labels = labels_of(newest.labels)
