@@ -1,7 +1,7 @@
 """What the page's view Errors costs those who count: batches with what serves it and without, in turns.
 
-Every database has counts before; those without the index of sums have the one that was there before it. Times are of whole
-transactions, positions and commit included, by the clock: PostgreSQL works in processes of its own.
+Every database has counts before; those without the index of sums have the one that was there before it. Times are of
+whole transactions, positions and commit included, by the clock: PostgreSQL works in processes of its own.
 """
 
 from __future__ import annotations
