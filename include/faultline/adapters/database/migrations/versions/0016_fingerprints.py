@@ -7,8 +7,8 @@ from alembic import op
 
 from faultline.adapters.database.tables import UtcDateTime
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 _SOME = sa.text("fingerprint IS NOT NULL")
 
