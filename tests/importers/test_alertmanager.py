@@ -293,12 +293,30 @@ def test_a_channel_is_carried_and_its_secret_named(source: str, kind: str, ours:
     top = "global: {slack_api_url: 'https://hooks.slack.com/Sesame'}\nroute: {receiver: ops}\n"
     found = convert(f"{top}receivers: [{{name: ops, {source}}}]", "am.yml")
     [receiver] = document(found)["receivers"]
-    assert receiver == {"name": "ops", kind: [ours]}
+    ends = {"send_resolved": False} if source.startswith(("slack", "wechat", "email")) else {}
+    assert receiver == {"name": "ops", kind: [{**ours, **ends}]}
     assert "Sesame" not in found.text + "".join(lines(found))
     variables = [value for name, value in ours.items() if name.endswith("_env") and value != "SLACK"]
     assert [
         line for line in lines(found) if "to be set" in line and f" {''.join(variables)} to " in line
     ] or not variables
+
+
+@pytest.mark.parametrize(
+    ("asked", "webhook", "slack"),
+    [("", {}, {"send_resolved": False}), ("true", {}, {}), ("false", *[{"send_resolved": False}] * 2)],
+    ids=["not said", "asked for", "not wanted"],
+)
+def test_who_is_told_no_ends_there_is_told_none_here(
+    asked: str, webhook: dict[str, Any], slack: dict[str, Any]
+) -> None:
+    said = f", send_resolved: {asked}" if asked else ""
+    kinds = f"webhook_configs: [{{url_file: /x{said}}}], slack_configs: [{{api_url_file: /y{said}}}]"
+    found = convert(f"route: {{receiver: ops}}\nreceivers: [{{name: ops, {kinds}}}]", "am.yml")
+    [receiver] = document(found)["receivers"]
+    assert receiver["webhook_configs"] == [{"url_file": "/x", **webhook}]
+    assert receiver["slack_configs"] == [{"api_url_file": "/y", **slack}]
+    assert not [line for line in lines(found) if "send_resolved" in line]
 
 
 CHANNELS_NOTED = {
@@ -332,11 +350,6 @@ CHANNELS_NOTED = {
         'slack_configs: [{api_url_file: /x, title: "\\ud800"}]',
         "receivers.0.slack_configs.0.title: a text with half a character in it",
     ),
-    "no ends": (
-        "webhook_configs: [{url_file: /x, send_resolved: false}]",
-        "differs: receivers.0.webhook_configs.0.send_resolved: whoever was paged",
-    ),
-    "no ends unless asked": ("email_configs: [{to: a@b}]", "differs: receivers.0.email_configs.0: whoever was paged"),
     "a client of HTTP": (
         "webhook_configs: [{url_file: /x, http_config: {}}]",
         "http_config: Faultline's channel has no such option; credentials go",

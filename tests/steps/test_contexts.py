@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,16 @@ def test_a_page_has_the_hour_before_it_and_the_same_hour_of_a_week_ago(database:
     [known] = contexts(database, NotificationKind.FIRING)
     assert known is not None
     assert known.week_before == 2
+
+
+def test_every_page_of_a_storm_has_one(database: Database) -> None:
+    page = notification()
+    keys = [AlertKey("DbDown", Labels(environment=f"e{number}")) for number in range(200)]
+    pages = [replace(page, alert=replace(page.alert, alert=key)) for key in (*keys, page.alert.alert)]
+    found = [each.alert.context for each in with_contexts(database, RULES, evaluation(*pages)).notifications]
+    assert {each.count if each else None for each in found[:-1]} == {0}
+    assert found[-1] is not None
+    assert found[-1].count == 6
 
 
 def test_what_is_no_page_has_none_and_nothing_is_read_for_it(database: Database) -> None:

@@ -28,11 +28,22 @@ class LabelSum:
     sample: str
 
 
-def describe(
-    alert: AlertKey, rule: BaseRule, sums: Iterable[LabelSum], week_before: Iterable[LabelSum] | None
-) -> Context:
-    """The context of the alert; ``week_before`` is None where nothing is known of then."""
-    mine = list(_of(alert, rule, sums))
+def by_alert(rules: Iterable[BaseRule], sums: Iterable[LabelSum]) -> dict[AlertKey, list[LabelSum]]:
+    """The sums that count for each alert of the rules, found in one pass for each rule, however many alerts it has."""
+    found: dict[AlertKey, list[LabelSum]] = {}
+    labelled = [
+        ({**each.labels, "fingerprint": each.fingerprint} if each.fingerprint else each.labels, each) for each in sums
+    ]
+    for rule in rules:
+        for labels, each in labelled:
+            if (target := target_of(rule, labels)) is not None:
+                found.setdefault(target.key, []).append(each)
+    return found
+
+
+def describe(sums: Iterable[LabelSum], week_before: Iterable[LabelSum] | None) -> Context:
+    """The context of an alert from what counts for it; ``week_before`` is None where nothing is known of then."""
+    mine = list(sums)
     kinds, hosts = _kinds(mine), Counter[str]()
     for each in mine:
         if "host" in each.labels:
@@ -40,21 +51,12 @@ def describe(
     ranked = sorted(hosts.items(), key=lambda item: (-item[1], item[0]))
     return Context(
         sum(each.count for each in mine),
-        None if week_before is None else sum(each.count for each in _of(alert, rule, week_before)),
+        None if week_before is None else sum(each.count for each in week_before),
         tuple(kinds[:MOST_KINDS]),
         len(kinds[MOST_KINDS:]),
         tuple(ranked[:MOST_HOSTS]),
         len(ranked[MOST_HOSTS:]),
     )
-
-
-def _of(alert: AlertKey, rule: BaseRule, sums: Iterable[LabelSum]) -> Iterable[LabelSum]:
-    """Those that count for the alert."""
-    for each in sums:
-        labels = {**each.labels, "fingerprint": each.fingerprint} if each.fingerprint else each.labels
-        target = target_of(rule, labels)
-        if target is not None and target.key == alert:
-            yield each
 
 
 def _kinds(sums: Sequence[LabelSum]) -> list[Kind]:

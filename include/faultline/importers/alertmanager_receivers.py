@@ -112,11 +112,11 @@ class _Channel:
             self._report.left(self._section.spot, f"no {fields}", "add the channel to the receiver by hand")
         else:
             ours |= self._words() | self._address_of_pagerduty()
-        self._ends()
+        ends = self._ends()
         for name in self._section.rest():
             advice = _ADVICE.get(name, _NO_SUCH)
             self._report.left(self._section.spot_of(name), "Faultline's channel has no such option", advice)
-        return ours
+        return None if ours is None else ours | ends
 
     def _reference(self, hint: str) -> Channels | None:
         """From the channel's own credential, from PagerDuty's older one, or from what is said for all channels."""
@@ -188,13 +188,10 @@ class _Channel:
         self._report.left(spot, "the address may hold a secret", "write it as `url` if it does not")
         return {}
 
-    def _ends(self) -> None:
-        spot = self._section.spot_of("send_resolved")
+    def _ends(self) -> Channels:
         asked = self._section.take("send_resolved", flag)
-        if asked is False or (asked is None and self._kind in _SILENT_ENDS):
-            self._report.differs(
-                spot, "whoever was paged is also told of the end", "write send_resolved: false where that is not wanted"
-            )
+        told = self._kind not in _SILENT_ENDS if asked is None else asked
+        return {} if told else {"send_resolved": False}
 
 
 def receivers_of(sections: list[Section], defaults: Section, references: References) -> dict[str, dict[str, Any]]:

@@ -6,13 +6,11 @@ from dataclasses import replace
 
 from faultline.adapters.database import Database
 from faultline.alerting.alerts import Evaluation
-from faultline.alerting.contexts import BACK, SPAN, describe
+from faultline.alerting.contexts import BACK, SPAN, by_alert, describe
 from faultline.alerting.rules import Rules
 from faultline.model import Interval, Notification, NotificationKind
 
 _PAGES = (NotificationKind.FIRING, NotificationKind.PERSISTS)
-# Of a storm of pages the rest goes without: the channels will fold them.
-MOST = 50
 
 
 def with_contexts(database: Database, rules: Rules, evaluation: Evaluation) -> Evaluation:
@@ -21,11 +19,13 @@ def with_contexts(database: Database, rules: Rules, evaluation: Evaluation) -> E
     if not pages:
         return evaluation
     hour = Interval(evaluation.at - SPAN, evaluation.at)
-    sums, then = database.label_sums(hour), Interval(hour.start - BACK, hour.end - BACK)
-    before = database.label_sums(then) if database.counts_reach_back_to(then.start) else None
+    then = Interval(hour.start - BACK, hour.end - BACK)
+    asked = [rules.rules[name] for name in dict.fromkeys(each.alert.alert.rule for each in pages)]
+    sums = by_alert(asked, database.label_sums(hour))
+    before = by_alert(asked, database.label_sums(then)) if database.counts_reach_back_to(then.start) else None
     contexts = {
-        each.alert.alert: describe(each.alert.alert, rules.rules[each.alert.alert.rule], sums, before)
-        for each in pages[:MOST]
+        key: describe(sums.get(key, ()), None if before is None else before.get(key, ()))
+        for key in {each.alert.alert for each in pages}
     }
 
     def described(notification: Notification) -> Notification:
