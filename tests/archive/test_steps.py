@@ -11,7 +11,7 @@ import faultline
 
 TESTS = Path(__file__).parent
 CODE = Path(faultline.__file__).parent
-FILES = [*(CODE / "archive").rglob("*.py"), CODE / "steps" / "marks.py", CODE / "adapters" / "markers.py"]
+FILES = [*(CODE / "archive").rglob("*.py"), CODE / "steps" / "marks.py", CODE / "adapters" / "small_files.py"]
 
 
 def named_steps() -> dict[str, tuple[str, ...]]:
