@@ -97,10 +97,19 @@ class AirflowApi:
         """The task instances of a run, mapped ones each."""
         return list(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
+    def page(self, view: str) -> str:
+        """A view of the Faultline page."""
+        answer = self._logged_in().get(f"/faultline/{view}")
+        answer.raise_for_status()
+        return answer.text
+
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return _checked(self._logged_in().request(method, f"/api/v2{path}", **options))
+
+    def _logged_in(self) -> httpx.Client:
         if "Authorization" not in self._client.headers:
             self.login()
-        return _checked(self._client.request(method, f"/api/v2{path}", **options))
+        return self._client
 
 
 def _checked(answer: httpx.Response) -> dict[str, Any]:

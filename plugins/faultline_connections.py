@@ -81,7 +81,7 @@ def _answers() -> bool:
 
 
 def _fields(found: Any) -> ConnectionFields:
-    """With what is secret in it masked in logs, also as an address has it."""
+    """With what is secret in it masked in logs: in an address it is quoted, and Airflow masks Extra only as a whole."""
     from urllib.parse import quote
 
     from airflow.sdk.log import mask_secret
@@ -90,6 +90,8 @@ def _fields(found: Any) -> ConnectionFields:
 
     if found.password:
         mask_secret(quote(found.password, safe=""))
+    if found.extra:
+        mask_secret(found.extra_dejson)
     return ConnectionFields(
         found.conn_id,
         found.conn_type,

@@ -37,8 +37,9 @@ def hourly_report() -> None:
         import pandas as pd
         from faultline_configuration import settings
 
+        from faultline.adapters.delta_search import query_topics
         from faultline.model import Interval
-        from faultline.steps.search import open_topics, run_sql
+        from faultline.steps.search import open_topics
 
         last = pd.Timestamp.now("UTC").floor("h") - HOUR
         events = [event for events in triggering_asset_events.values() for event in events]
@@ -46,7 +47,7 @@ def hourly_report() -> None:
         topics, records = open_topics(settings(), [TOPIC]), {}
         for hour in hours:
             start = pd.Timestamp(hour, tz="UTC")
-            _, parts = run_sql(topics, COUNTS, Interval(start, start + HOUR))
+            _, parts = query_topics(topics, COUNTS, Interval(start, start + HOUR))
             counts = pd.concat([pd.DataFrame(columns=["service", "level", "records"]), *(p.to_pandas() for p in parts)])
             records[hour] = int(counts["records"].sum())
             print(f"{TOPIC}, {hour} UTC: {records[hour]:,} records")

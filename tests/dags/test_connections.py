@@ -146,6 +146,14 @@ def test_what_is_secret_in_a_connection_is_masked_in_logs_also_within_an_address
     assert outcome(shown) == "connecting to postgresql+psycopg2://us:***@db/alerts with ***"
 
 
+def test_a_secret_within_extra_is_masked_by_itself(add: Callable[..., None]) -> None:
+    from airflow.sdk.log import redact
+    from faultline_connections import find
+
+    add("faultline_kafka", host="b1:9092", extra='{"sasl.password": "letmein-7", "client.id": "archiver"}')
+    assert outcome(lambda: find("faultline_kafka") and redact("letmein-7 of archiver")) == "*** of archiver"
+
+
 @pytest.fixture
 def ask(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[bool, str]]:
     """What the UI says when it tests a Connection of ours; to do so it puts it into the environment."""

@@ -1,4 +1,4 @@
-"""A user's DAG on a running Airflow runs because something was archived; a Connection says where Kafka is."""
+"""A user's DAG on a running Airflow runs because something was archived; Connections say where the servers are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from sqlalchemy import make_url
 
 from dev.airflow import Airflow
 from dev.airflow_api import AirflowApi
@@ -36,7 +37,7 @@ def topic(kafka: str) -> str:
 
 @pytest.fixture
 def airflow(tmp_path: Path, postgres_server: PostgresServer, postgres_url: str, topic: str) -> Iterator[AirflowApi]:
-    """An Airflow with the two DAGs, and no word of Kafka in its environment."""
+    """An Airflow with the two DAGs, and no word of Kafka and the alert database in its environment."""
     (tmp_path / "dags").mkdir()
     shutil.copy(ROOT / "dags" / "archive_logs.py", tmp_path / "dags")
     example = (ROOT / "examples" / "dags" / "hourly_report.py").read_text()
@@ -47,7 +48,6 @@ def airflow(tmp_path: Path, postgres_server: PostgresServer, postgres_url: str, 
     environment = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
         "PYTHONPATH": os.pathsep.join([str(installed(tmp_path / "package")), str(ROOT / "include")]),
-        "FAULTLINE_DATABASE_URL": postgres_url,
         "FAULTLINE_ARCHIVE_URL": str(tmp_path / "archive"),
         "FAULTLINE_TOPICS_FILE": str(tmp_path / "topics.yaml"),
         "FAULTLINE_ARCHIVE_SCHEDULE": "0 0 1 1 *",  # only by hand
@@ -80,14 +80,19 @@ def archived(api: AirflowApi) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_a_users_dag_runs_once_for_what_was_archived_by_way_of_a_connection(
-    airflow: AirflowApi, kafka: str, topic: str
+def test_a_users_dag_runs_once_for_what_was_archived_by_way_of_connections(
+    airflow: AirflowApi, kafka: str, postgres_url: str
 ) -> None:
     usual = ("faultline_kafka", "faultline_kafka")
     assert airflow.test_connection(*usual, host=kafka) == (True, "Kafka answers: 1 brokers")
     works, said = airflow.test_connection(*usual, host="127.0.0.1:1", password="hunter2")
     assert (works, "127.0.0.1:1" in said, "hunter2" in said) == (False, True, False)
     airflow.add_connection(*usual, host=kafka)
+    url = make_url(postgres_url)
+    assert url.password
+    login = {"host": url.host, "port": url.port, "schema": url.database, "login": url.username}
+    airflow.add_connection("faultline_database", "faultline_database", **login, password=url.password)
+    assert "Nothing fires" in airflow.page("now")
 
     assert archived(airflow) == "success"
     wait_for(lambda: any(run["state"] == "success" for run in airflow.runs("hourly_report")), "hourly_report")
