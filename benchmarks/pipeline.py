@@ -53,6 +53,7 @@ def main() -> None:
     ):
         _fill(settings)
         status.update("Asking ...")
+        sources = _sources(settings)
         took = Table("while", "ms", "of them most", "KiB")
         access = Access(user=Person, read=anyone, edit=anyone, secret="bench")
         with TestClient(build_app(access, lambda: settings), base_url="http://bench") as client:
@@ -67,7 +68,6 @@ def main() -> None:
             took.add_row("HDFS and Kafka hang", *_ask(client))
             kafka.resume()
             hdfs.namenode.resume()
-        sources = _sources(settings)
     console.print(took)
     console.print(sources)
 
