@@ -20,7 +20,7 @@ WAIT = timedelta(milliseconds=80)
 # A question that takes longer has probably no answer; clients that give up do so before.
 SILENCE = timedelta(seconds=10)
 # No source is kept busy by those who look at it: after an answer it rests so many times as long as that took.
-_IDLE = 10
+IDLE = 10
 
 T = TypeVar("T")
 
@@ -49,13 +49,12 @@ class Reading(Generic[T]):
 
 
 class Probe(Generic[T]):
-    """One source. It is asked again after ``rest``, and after an answer ``idle`` times as late as that took."""
+    """One source. It is asked again after ``rest``, and after an answer IDLE times as late as that took."""
 
-    def __init__(self, name: str, rest: timedelta, clock: Callable[[], datetime], idle: int = _IDLE) -> None:
+    def __init__(self, name: str, rest: timedelta, clock: Callable[[], datetime]) -> None:
         self._name = name
         self._rest = rest.total_seconds()
         self._clock = clock
-        self._idle = idle
         self._changed = Condition()
         self._last: Reading[T] = Reading(Standing.ASKED)
         self._asked: datetime | None = None
@@ -96,6 +95,6 @@ class Probe(Generic[T]):
             self._last = Reading(Standing.FAILED, self._last.value, self._last.at, since, fault)
         else:
             self._last = Reading(Standing.ANSWERS, value, self._clock())
-            self._again = max(self._again, now + self._idle * (now - self._began))
+            self._again = max(self._again, now + IDLE * (now - self._began))
         self._asked = None
         self._changed.notify_all()
