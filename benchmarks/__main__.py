@@ -17,6 +17,7 @@ NAMES = (
     "indexes",
     "page",
     "pipeline",
+    "recovery",
     "search",
 )
 

@@ -43,7 +43,7 @@ from faultline_dags import connection_params, settings_param, task_defaults
     default_args=task_defaults(
         retries=10,
         first_delay=timedelta(seconds=1),
-        longest_delay=timedelta(seconds=15),
+        longest_delay=timedelta(seconds=5),  # so that half a minute is enough however often one is killed
         priority_weight=1000,  # before whatever else waits for a slot
         weight_rule="absolute",
     ),

@@ -157,12 +157,12 @@ LEAN = {
     ("SCHEDULER", "SCHEDULER_IDLE_SLEEP_TIME"): "0.2",
 }
 
-# The defaults find a task whose supervisor is gone after five minutes; these after some 18 s. The threshold is longer
-# than Airflow's: a scheduler whose loop takes longer declares itself dead and resets every task that runs.
+# The defaults find a task whose supervisor is gone after five minutes; these after some 18 s. The threshold of a
+# scheduler's own health stays Airflow's, 30 s: one whose loop takes longer declares itself dead, and resets every task
+# that runs.
 RECOVERY = {
     ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT"): "15",
     ("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"): "3",
-    ("SCHEDULER", "SCHEDULER_HEALTH_CHECK_THRESHOLD"): "60",
-    ("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL"): "30",
+    ("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL"): "10",
     ("WORKERS", "MIN_HEARTBEAT_INTERVAL"): "2",
 }

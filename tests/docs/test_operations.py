@@ -11,6 +11,7 @@ import typer
 import yaml
 from typer.core import TyperGroup
 
+from dev.airflow import LEAN, RECOVERY
 from faultline.cli import app
 from faultline.durations import format_duration
 from faultline.settings import Settings
@@ -56,3 +57,15 @@ def test_the_compose_file_sets_only_settings_that_exist() -> None:
     assert names
     assert names <= {*Settings.model_fields, "archive_pool"}
     assert set(compose["services"]) >= {"kafka", "namenode", "datanode-3", "postgres", "api-server", "scheduler"}
+
+
+def test_airflows_settings_are_those_of_make_up_and_of_the_compose_file() -> None:
+    text = (ROOT / "docs" / "airflow.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `\[(\w+)\] (\w+)` \| `([^`]+)` \|", text, re.MULTILINE)
+    documented = {f"AIRFLOW__{section.upper()}__{option.upper()}": value for section, option, value in rows}
+    assert documented
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["x-airflow"]["environment"]
+    ours = {f"AIRFLOW__{section}__{option}": value for (section, option), value in (LEAN | RECOVERY).items()}
+    for settings in (compose, ours):
+        assert {name: settings.get(name) for name in documented} == documented
+    assert {f"AIRFLOW__{section}__{option}" for section, option in RECOVERY} <= documented.keys()
