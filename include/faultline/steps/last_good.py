@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -39,9 +40,13 @@ class Configured(Generic[Value]):
     begun_with: Read
 
 
+# Reading a text of a thousand rules takes a second, and every request of the page asks for it.
+remembered_rules = lru_cache(maxsize=8)(load_rules)
+
+
 def configured_rules(settings: Settings, read: Read | None = None) -> Configured[Rules]:
     """The rules of these settings, or as ``read`` finds them."""
-    return Configured("rules", settings.rules_file, load_rules, read or settings.document, settings.document)
+    return Configured("rules", settings.rules_file, remembered_rules, read or settings.document, settings.document)
 
 
 def configured_topics(settings: Settings, read: Read | None = None) -> Configured[TopicsFile]:

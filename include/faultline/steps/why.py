@@ -10,13 +10,13 @@ from faultline.adapters.database import Database
 from faultline.alerting.alerts import Alert
 from faultline.alerting.notation import parse_alert
 from faultline.alerting.rulekinds import BaseRule
-from faultline.alerting.rules import Rules, load_rules
+from faultline.alerting.rules import Rules
 from faultline.dispatch.story import History, Measured, counted_in, measure
 from faultline.dispatch.text import one_line
 from faultline.errors import ConfigurationError, PermanentError
 from faultline.settings import Settings
 from faultline.steps.alerts import LEASE
-from faultline.steps.last_good import configured_rules, in_force_if_any
+from faultline.steps.last_good import configured_rules, in_force_if_any, remembered_rules
 from faultline.yaml_files import nearest
 
 _EPISODE = re.compile(r"[0-9a-f]{4,16}|[0-9a-f]{16}-[0-9TZ]*")
@@ -79,7 +79,7 @@ def _of_then(history: History, database: Database) -> Rules | None:
     """The rules that kept the episode back last, if this version can still read them."""
     version = database.rules_version(history.suppressions[-1].rules_hash) if history.suppressions else None
     try:
-        return load_rules(version.text, version.file) if version else None
+        return remembered_rules(version.text, version.file) if version else None
     except ConfigurationError:
         return None
 

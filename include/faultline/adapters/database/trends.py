@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -90,13 +91,14 @@ def sums(
         select(step, counts.c.label_set, which.label("apart"), func.sum(counts.c.count))
         .where(_within(interval), _among(sets), _only(fingerprint))
         .group_by(step, counts.c.label_set, *([literal_column("apart")] if apart else []))
-        .order_by(step)
     )
     seconds = _seconds(width)
-    return [
+    # Sorted here: asked to, PostgreSQL sorts all rows before it sums them.
+    found = [
         Sum(datetime.fromtimestamp(number * seconds, UTC), label_set, name, int(total))
         for number, label_set, name, total in connection.execute(chosen)
     ]
+    return sorted(found, key=attrgetter("start"))
 
 
 def seen(
@@ -117,18 +119,30 @@ def seen(
         .group_by(counts.c.fingerprint)
         .cte("found")
     )
-    order = (found.c.total.desc(), found.c.fingerprint)
     earlier = (fingerprints.c.fingerprint == found.c.fingerprint) & (fingerprints.c.first_bucket < interval.start)
-    top = select(found).where(found.c.fingerprint.is_not(None)).order_by(*order).limit(limit)
-    new = (
-        select(found)
-        .where(found.c.fingerprint.is_not(None), ~exists().where(earlier))
-        .order_by(found.c.first.desc(), *order)
+    known = exists().where(earlier)
+    order = (found.c.total.desc(), found.c.fingerprint)
+    # In one pass: what is summed is most of the work.
+    placed = (
+        select(
+            found,
+            known.label("known"),
+            func.row_number().over(order_by=order).label("place"),
+            func.row_number().over(partition_by=known, order_by=(found.c.first.desc(), *order)).label("newest"),
+        )
+        .where(found.c.fingerprint.is_not(None))
+        .subquery()
     )
-    frequent = [_with_sample(connection, sets, row) for row in connection.execute(top)]
-    if connection.scalar(select(counts.c.id).where(counts.c.bucket_start < interval.start).limit(1)) is None:
-        return frequent, []
-    return frequent, [_with_sample(connection, sets, row) for row in connection.execute(new)]
+    top, new = placed.c.place <= limit, ~placed.c.known & (placed.c.newest <= limit)
+    rows = connection.execute(select(placed).where(top | new)).all()
+    any_before = connection.scalar(select(counts.c.id).where(counts.c.bucket_start < interval.start).limit(1))
+    shown = {row.fingerprint: _with_sample(connection, sets, row) for row in rows}
+    frequent = sorted((row for row in rows if row.place <= limit), key=attrgetter("place"))
+    recent = sorted((row for row in rows if not row.known and row.newest <= limit), key=attrgetter("newest"))
+    return (
+        [shown[row.fingerprint] for row in frequent],
+        [shown[row.fingerprint] for row in recent] if any_before is not None else [],
+    )
 
 
 def _with_sample(connection: Connection, sets: Collection[str] | None, row: Row[Any]) -> Seen:
