@@ -175,7 +175,8 @@ def site(
     state_folder: Path,
 ) -> Iterator[Site]:
     """Hours that errors were logged in, counted live; of archiving there was nobody to do it."""
-    topic, end = f"past-{uuid.uuid4().hex[:8]}", utc_now().replace(minute=0, second=0, microsecond=0) - HOUR
+    # No later: the last hour's runs are the first live ones, and a backfill leaves a run that goes on alone.
+    topic, end = f"past-{uuid.uuid4().hex[:8]}", utc_now().replace(minute=0, second=0, microsecond=0) - 2 * HOUR
     folder = state_folder / topic
     folder.mkdir()
     (folder / "rules.yaml").write_text(RULES)
