@@ -70,9 +70,10 @@ def test_it_is_in_the_navigation(admin: httpx.Client) -> None:
 
 
 def test_components_that_serve_no_page_do_not_import_it(airflow: AirflowUi) -> None:
-    code = "import sys, faultline_ui; print([name for name in sys.modules if name.startswith('faultline.')])"
+    """Airflow asks an installed package what it provides: that module may be there."""
+    code = "import sys, faultline_ui; print({name for name in sys.modules if name.startswith('faultline.')})"
     environment = {**airflow.spec.settings(), "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT / 'include'}"}
     done = subprocess.run(
         (sys.executable, "-c", code), env=environment, capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+    assert done.stdout.splitlines()[-1:] in (["set()"], ["{'faultline.airflow_provider'}"]), done.stderr
