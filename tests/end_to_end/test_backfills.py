@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import threading
@@ -249,6 +250,7 @@ def live_runs(site: Site) -> Iterator[None]:
 )
 def test_backfills_beside_live_runs(site: Site) -> None:
     """The first archive, merge and find what was not sent; those after them, in another order, change nothing."""
+    faulthandler.cancel_dump_traceback_later()  # 48 hours take longer than any other test may; they have a limit above
     before, number = site.judged(), len(site.hours)
     site.api.pause("archive_logs", paused=False)
     site.backfilled("archive_logs")
