@@ -57,6 +57,8 @@ def choose(page: Page, number: int, time: datetime) -> None:
     page.get_by_placeholder("YYYY/MM/DD").locator("visible=true").fill(f"{time:%Y/%m/%d}")
     page.get_by_placeholder("HH:mm").locator("visible=true").fill(f"{time:%H:%M}")
     page.get_by_text("Date Range").click()
+    # The calendar fades out: the next one must not be looked for meanwhile.
+    expect(page.get_by_placeholder("YYYY/MM/DD").locator("visible=true")).to_have_count(0)
 
 
 def test_an_hour_is_recounted(page: Page, airflow: AirflowUi, hour: datetime) -> None:
