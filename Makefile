@@ -16,11 +16,7 @@ setup: ## Install everything into .state/venv (at once when nothing changed)
 demo: setup ## The whole system with the example shop, live in this terminal; Ctrl-C stops it
 	@$(PYTHON) -m dev.demo $(ARGS)
 
-demo-screenshots: setup ## Take the pictures in docs/ anew
-	@dev/chromium.sh
-	@$(PYTHON) -m dev.screenshots
-
-check: setup ## The same unattended: asserts each stage, exits 0 or 1
+demo-check: setup ## The same unattended: asserts each stage, exits 0 or 1
 	@$(PYTHON) -m dev.demo --check $(ARGS)
 
 up: setup ## Start Kafka, HDFS, PostgreSQL and Airflow and leave them running
