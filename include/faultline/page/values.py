@@ -21,6 +21,7 @@ from faultline.alerting.tallies import Tallies, Tally
 from faultline.alerting.windows import floor, window_width
 from faultline.dispatch.story import in_words
 from faultline.model import AlertKey, ErrorCount, Interval, Labels
+from faultline.page.figures import tells_fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,7 @@ def looked_at(rules: Iterable[BaseRule], at: datetime, closed: datetime | None, 
 
 def names_fingerprint(rules: Iterable[BaseRule]) -> bool:
     """Whether any of the rules tells fingerprints apart, so that its counts have to."""
-    return any("fingerprint" in _names(rule) for rule in rules)
-
-
-def _names(rule: BaseRule) -> Iterator[str]:
-    yield from rule.identity
-    yield from (matcher.name for matcher in rule.parsed_matchers)
-    if isinstance(rule, PercentageRule):
-        yield from (matcher.name for matcher in rule.parsed_filter)
-    if isinstance(rule, CardinalityRule):
-        yield rule.cardinality_field
+    return any(map(tells_fingerprints, rules))
 
 
 def values(
