@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from faultline.errors import TransientError
 from faultline.page import probes
 from faultline.page.probes import Probe, Reading, Standing
 from tests.contracts.values import NOON
+from tests.steps.test_alerts import Clock
 
 SECOND = timedelta(seconds=1)
 LONG = 30 * SECOND
@@ -34,14 +35,6 @@ class Source:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

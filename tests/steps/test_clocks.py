@@ -18,17 +18,9 @@ from faultline.steps.alerts import AlertWatch
 from faultline.steps.counts import count_topic
 from faultline.testing.kafka import MemorySource
 from faultline.topicfile import TopicConfig
-from tests.steps.test_alerts import START, TOPICS, Clock
+from tests.steps.test_alerts import RULES, START, TOPICS, Clock
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
-RULES = """
-groups:
-- name: shop
-  rules:
-  - {alert: DbDown, matchers: ['service="db"'], num_events: 5, timeframe: 1m}
-route: {receiver: nobody}
-receivers: [{name: nobody, console_configs: [{}]}]
-"""
 LONG_AGO, FAR_AHEAD = datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 Told = list[NotificationKind]
 
