@@ -24,13 +24,12 @@ from sqlalchemy import create_engine, text
 from dev.paths import profile_folder
 from dev.ports import free_ports
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert, Cause, Evaluation, MuteReason, Sample, Suppression
+from faultline.alerting.alerts import LEASE, Alert, Cause, Evaluation, MuteReason, Sample, Suppression
 from faultline.alerting.silences import Silence
 from faultline.model import AlertKey, AlertState, AlertSummary, Labels, Notification, NotificationKind, utc_now
 from faultline.page.access import Access
 from faultline.page.app import build_app
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.yaml_files import Document
 from tests.servers import PostgresServer, running
 

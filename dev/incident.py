@@ -11,12 +11,12 @@ from pathlib import Path
 
 from dev.paths import ROOT
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.rules import Rules, load_rules
 from faultline.dispatch.delivery import Delivery, DeliveryStatus, OutboxState, Outcome
 from faultline.dispatch.receivers import build_receivers, targets_of
 from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.evaluator import Evaluator
 from faultline.topicfile import TopicsFile, load_topics
 

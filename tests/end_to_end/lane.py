@@ -23,8 +23,8 @@ from dev.pager import Pager
 from dev.ports import Ports
 from dev.programs import wait_until
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.model import utc_now
-from faultline.steps.alerts import LEASE
 from tests.servers import AirflowUi, AirflowWorkers, running
 
 DAG, COUNT, SENSOR = "watch_errors", "count_errors", "alert_sensor"

@@ -12,12 +12,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert
+from faultline.alerting.alerts import LEASE, Alert
 from faultline.model import Notification
 from faultline.page.access import Access
 from faultline.page.app import build_app
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from tests.contracts.values import NOON, evaluation
 
 AT = NOON + timedelta(hours=1)

@@ -11,12 +11,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import MuteReason, Suppression
+from faultline.alerting.alerts import LEASE, MuteReason, Suppression
 from faultline.alerting.silences import Silence
 from faultline.model import Ack, AlertState
 from faultline.page.access import issue_token
 from faultline.page.views.silences import NAMED
-from faultline.steps.alerts import LEASE
 from tests.contracts.values import evaluation
 from tests.page.conftest import AT, SECRET
 from tests.page.test_now import MINUTE, firing, words

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from dev.incident import SHOP, Incident
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert, MuteReason, Silencing, Suppression, SuppressionOutcome
+from faultline.alerting.alerts import LEASE, Alert, MuteReason, Silencing, Suppression, SuppressionOutcome
 from faultline.alerting.silences import Silence
 from faultline.dispatch.conclusion import ENGLISH, Verdict
 from faultline.dispatch.delivery import OutboxState
@@ -20,7 +20,6 @@ from faultline.model import Ack, AlertState, Notification
 from faultline.page.texts import texts_of
 from faultline.page.views.history import EFFECTS, EFFECTS_ALONE, ROWS, TREES
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from tests.contracts.values import evaluation
 from tests.page.conftest import AT
 from tests.page.test_now import MINUTE, effect, firing, message, words

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 
 from faultline.adapters.database import Database
 from faultline.adapters.delta import TopicTable
+from faultline.alerting.alerts import LEASE
 from faultline.archive.losses import DELETED, record_losses
 from faultline.dispatch.delivery import Delivery, DeliveryStatus, OutboxState, Outcome
 from faultline.errors import Fault, TransientError
@@ -26,7 +27,6 @@ from faultline.model import LateCount, OffsetRange, TopicPartition, utc_now
 from faultline.page import probes
 from faultline.page.app import build_app
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.archive import append_group, verify_topics
 from faultline.steps.archive_plan import plan_archive_run
 from faultline.steps.compact import merge_topic

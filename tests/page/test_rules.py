@@ -12,12 +12,12 @@ from fastapi.testclient import TestClient
 
 from dev.incident import SHOP, Incident
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.rules import load_rules
 from faultline.model import AlertState
 from faultline.page.views.changes import LINES, ROWS
 from faultline.page.views.rules import BOXES, RULES
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.yaml_files import Document
 from tests.contracts.values import evaluation
 from tests.page.conftest import AT

@@ -14,12 +14,11 @@ from confluent_kafka import Producer
 
 from faultline.adapters.database import Database
 from faultline.adapters.kafka import KafkaSource
-from faultline.alerting.alerts import Evaluation
+from faultline.alerting.alerts import LEASE, Evaluation
 from faultline.alerting.rules import Rules, load_rules
 from faultline.errors import PermanentError
 from faultline.model import Interval, Transition, utc_now
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.archive import append_group
 from faultline.steps.archive_plan import plan_archive_run
 from faultline.steps.backtest import plan_backtest, replay, run_backtest

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.errors import PermanentError, TransientError
 from faultline.model import Interval, LateCount, OffsetRange
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.archive import append_group
 from faultline.steps.archive_plan import plan_archive_run
 from faultline.steps.counts import count_topic

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Evaluation
+from faultline.alerting.alerts import LEASE, Evaluation
 from faultline.model import ErrorCount, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.settled import settled_counts
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

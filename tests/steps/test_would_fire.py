@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.rules import load_rules
 from faultline.alerting.silences import Silence
 from faultline.model import ErrorCount, Interval, Labels, OffsetRange, TopicPartition
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.evaluator import Evaluator
 from faultline.steps.would_fire import would_fire
 from faultline.testing.records import NOON, raw_table

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from faultline.model import Ack, AlertKey, AlertState, Labels, Notification, Transition, episode_name
 
+# Under whose name evaluations are recorded: who holds this lease evaluates.
+LEASE = "alerts"
+
 
 class SuppressionOutcome(StrEnum):
     """How a suppression ended."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from faultline.adapters.database import Database, Evaluated
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.rules import Rules, load_rules
 from faultline.alerting.warnings import find_warnings
 from faultline.errors import ConfigurationError, Fault
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.yaml_files import Document
 
 

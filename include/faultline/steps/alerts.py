@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Evaluation
+from faultline.alerting.alerts import LEASE, Evaluation
 from faultline.dispatch.delivery import Receiver
 from faultline.dispatch.meta import Fallback
 from faultline.dispatch.outbox import NO_LIMITS, dispatch_due
@@ -40,7 +40,6 @@ from faultline.steps.meta import tell_of_faults
 
 log = logging.getLogger(__name__)
 
-LEASE = "alerts"
 SENDING_ROUNDS = 4
 HEARTBEATS = 2
 MOST_BATCHES = 20

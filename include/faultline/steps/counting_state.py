@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from faultline.adapters.database import Counted, Database, Evaluated
+from faultline.alerting.alerts import LEASE
 from faultline.dispatch.delivery import OutboxState
 from faultline.errors import Fault
 from faultline.model import LateCount
-from faultline.steps.alerts import LEASE
 
 
 @dataclass(frozen=True, slots=True)

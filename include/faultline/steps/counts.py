@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.counts import complete_to, count_events, none_from_the_future
 from faultline.alerting.floods import flood_counts
 from faultline.alerting.windows import counts_from
@@ -22,7 +23,6 @@ from faultline.model import LateCount, OffsetRange, TopicPartition, utc_now
 from faultline.records.decode import decode
 from faultline.records.source import RecordSource
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.last_good import configured_topics, in_force
 from faultline.steps.report import write_report
 from faultline.topicfile import TopicConfig

@@ -7,6 +7,7 @@ import random
 from datetime import datetime, timedelta
 
 from faultline.adapters.database import Database
+from faultline.alerting.alerts import LEASE
 from faultline.dispatch.meta import meta_notification
 from faultline.dispatch.outbox import dispatch_due
 from faultline.dispatch.receivers import build_receivers, fallback_of, folds_of, rates_of, targets_of
@@ -15,7 +16,6 @@ from faultline.durations import format_duration
 from faultline.errors import PermanentError, TransientError
 from faultline.model import utc_now
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.last_good import configured_rules, in_force
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from faultline.adapters.database import Database
-from faultline.alerting.alerts import Alert
+from faultline.alerting.alerts import LEASE, Alert
 from faultline.alerting.notation import parse_alert
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.rules import Rules
@@ -15,7 +15,6 @@ from faultline.dispatch.story import History, Measured, counted_in, measure
 from faultline.dispatch.text import one_line
 from faultline.errors import ConfigurationError, PermanentError
 from faultline.settings import Settings
-from faultline.steps.alerts import LEASE
 from faultline.steps.last_good import configured_rules, in_force_if_any, remembered_rules
 from faultline.yaml_files import nearest
 

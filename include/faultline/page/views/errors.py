@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from fastapi import APIRouter, Query, Response
 
 from faultline.adapters.database import Seen
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.rulekinds import BaseRule
 from faultline.alerting.tallies import target_of
 from faultline.dispatch.links import command, instant, query_of, query_of_matchers
@@ -31,7 +32,6 @@ from faultline.page.figures import (
 )
 from faultline.page.in_force import rules_in_force
 from faultline.page.spans import read_span
-from faultline.steps.alerts import LEASE
 
 NAME = "errors"
 router = APIRouter()

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Response
 
 from faultline.adapters.database import Evaluated, Message
 from faultline.alerting.acks import sounding_only
-from faultline.alerting.alerts import Alert
+from faultline.alerting.alerts import LEASE, Alert
 from faultline.alerting.matchers import Matcher, parse_matchers
 from faultline.alerting.rules import Rules
 from faultline.model import Ack, AlertState
@@ -20,7 +20,6 @@ from faultline.page.in_force import rules_in_force
 from faultline.page.rows import Knowledge, Row
 from faultline.page.trees import ENDED, Filter, Group, Tree, count_states, grouped, plant, prune
 from faultline.page.views import silences
-from faultline.steps.alerts import LEASE
 
 NAME = "now"
 router = APIRouter()

@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 
 from faultline.adapters.database import Kept, Outline
+from faultline.alerting.alerts import LEASE
 from faultline.alerting.matchers import Matcher, parse_matchers
 from faultline.alerting.silences import Silence, SilenceState, write_silence
 from faultline.durations import parse_duration
 from faultline.page.asked import Asked, AskedNow
 from faultline.page.in_force import rules_in_force
 from faultline.page.reach import KeptQuiet, Matched, kept_quiet, matched, matched_now
-from faultline.steps.alerts import LEASE
 
 router = APIRouter()
 
