@@ -35,6 +35,12 @@ def test_every_make_target_it_names_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
+def test_every_make_target_is_there_once_and_those_of_all_pages_are_there() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(targets) == len(set(targets))
+    assert {name for page in PAGES for name in re.findall(r"`make ([a-z-]+)", page.read_text())} <= set(targets)
+
+
 def test_ci_runs_its_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
 
