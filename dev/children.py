@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from dev.programs import Program
+from dev.programs import Program, inherited_environment
 
 _PR_SET_PDEATHSIG = 1
 
@@ -40,7 +40,7 @@ class Child:
         with self.program.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.program.command,
-                env={**os.environ, **self.program.environment},
+                env={**inherited_environment(), **self.program.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -97,6 +97,7 @@ def test_a_click_on_the_chart_leads_to_the_records_of_then(
     page.mouse.click(box["x"] + 0.92 * box["width"], box["y"] + box["height"] / 2)
     expect(errors.get_by_label("Query")).to_have_value("level>=ERROR")
     expect(errors.get_by_role("status")).to_contain_text("looked at")
+    page.wait_for_url("**until**")
     start, end = span(page)
     assert end - start == timedelta(seconds=10)
 
